@@ -1,0 +1,31 @@
+"""Names that everyone shares: what WSGI and sockets hand around."""
+
+from collections.abc import Callable, Iterable
+from types import TracebackType
+from typing import Any, Protocol, TypeAlias
+
+Headers: TypeAlias = list[tuple[bytes, bytes]]
+"""Names and values of one head, in the order of the wire."""
+
+Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
+"""What ``accept`` and ``getsockname`` return; a string is a Unix socket's path."""
+
+Environ: TypeAlias = dict[str, Any]
+ExcInfo: TypeAlias = (
+    tuple[type[BaseException], BaseException, TracebackType] | tuple[None, None, None]
+)
+
+
+class StartResponse(Protocol):
+    """The second argument of a WSGI application (PEP 3333)."""
+
+    def __call__(
+        self,
+        status: str,
+        headers: list[tuple[str, str]],
+        exc_info: ExcInfo | None = None,
+        /,
+    ) -> Callable[[bytes], object]: ...
+
+
+WSGIApp: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
