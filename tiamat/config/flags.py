@@ -1,0 +1,121 @@
+"""The command line, made of the settings."""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+import tiamat
+from tiamat.config import later
+from tiamat.config.setting import Setting
+from tiamat.errors import ConfigError
+
+
+@dataclass(frozen=True, slots=True)
+class Flags:
+    """What a command line said: texts, not yet values."""
+
+    app: str | None
+    given: dict[str, object]
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors say where the arguments came from."""
+
+    source = ""
+
+    def error(self, message: str) -> NoReturn:
+        """Tell what is wrong with the usage, and exit with status 2."""
+        where = f"{self.source}: " if self.source else ""
+        print(
+            f"{self.prog}: error: {where}{message}\n"
+            f"Try `{self.prog} --help` for the flags.",
+            file=sys.stderr,
+        )
+        raise SystemExit(2)
+
+
+def parse(settings: Iterable[Setting[Any]], words: Sequence[str], source: str) -> Flags:
+    """
+    Read the words of a command line.
+
+    Args:
+        settings: their flags are known.
+        words: without the name of the command.
+        source: where they came from, for the errors; "" is the command line itself.
+
+    Raises:
+        ConfigError: a flag of gunicorn's that we don't have.
+        SystemExit: with status 2 on any other wrong usage, 0 after --help.
+    """
+    known = list(settings)
+    parser = make_parser(known)
+    parser.source = source
+    found, rest = parser.parse_known_args(list(words))
+    if rest:
+        refuse(parser, rest)
+    given = {setting.name: getattr(found, setting.name, None) for setting in known}
+    return Flags(found.app, {k: v for k, v in given.items() if v is not None})
+
+
+def make_parser(settings: Sequence[Setting[Any]]) -> Parser:
+    """A parser for the flags of *settings*, in their chapters."""
+    parser = Parser(
+        prog="tiamat",
+        usage="%(prog)s [flags] APP",
+        description="Serve a WSGI application: %(prog)s module:name",
+    )
+    parser.add_argument(
+        "app",
+        metavar="APP",
+        nargs="?",
+        help="the application: module, module:name or module:factory('x')",
+    )
+    parser.add_argument(
+        "-v", "--version", action="version", version=f"%(prog)s {tiamat.__version__}"
+    )
+    groups: dict[type, argparse._ArgumentGroup] = {}
+    for setting in settings:
+        if setting.flags:
+            chapter = setting.chapter
+            if chapter not in groups:
+                groups[chapter] = parser.add_argument_group(chapter.__doc__)
+            add_flag(groups[chapter], setting)
+    return parser
+
+
+def add_flag(group: "argparse._ArgumentGroup", setting: Setting[Any]) -> None:
+    """Make the flags of one setting known; what nobody gives stays None."""
+    help_text = setting.summary.replace("%", "%%").replace("`", "'")
+    if setting.kind.takes == "nothing":
+        group.add_argument(
+            *setting.flags,
+            dest=setting.name,
+            action="store_const",
+            const=not setting.default,
+            help=help_text,
+        )
+    else:
+        group.add_argument(
+            *setting.flags,
+            dest=setting.name,
+            action="append" if setting.kind.takes == "values" else "store",
+            metavar=setting.kind.metavar,
+            help=help_text,
+        )
+
+
+def refuse(parser: Parser, rest: Sequence[str]) -> NoReturn:
+    """Tell what is wrong with the words that nothing was made of."""
+    word = next((word for word in rest if word.startswith("-")), rest[0])
+    flag = word.partition("=")[0]
+    if flag in later.NAMES:
+        where = f"{parser.source}: " if parser.source else ""
+        raise ConfigError(f"{where}{flag} {later.WORDS}")
+    if not flag.startswith("-"):
+        parser.error(f"one application is enough: what is {word!r}?")
+    near = difflib.get_close_matches(flag, parser._option_string_actions, 1, 0.6)
+    hint = f"; did you mean {near[0]}?" if near else ""
+    parser.error(f"there is no flag {flag}{hint}")

@@ -1,0 +1,99 @@
+"""
+Functions of the user's, called at named moments; for configuration files only.
+
+A hook that nobody set is None. ``server`` is a view of the master, ``worker`` the
+worker, which both keep attributes that hooks put on them.
+"""
+
+from tiamat.config.kinds import hook
+from tiamat.config.setting import Section, Setting
+
+
+class Hooks(Section):
+    """Server hooks"""
+
+    on_starting = Setting(
+        type=hook("server"),
+        default=None,
+        help="In the master, before it binds its sockets. An exception ends the start.",
+    )
+    on_reload = Setting(
+        type=hook("server"),
+        default=None,
+        help="In the master, on HUP, when the new settings stand.",
+    )
+    when_ready = Setting(
+        type=hook("server"),
+        default=None,
+        help="In the master, when its sockets are bound, before the first worker.",
+    )
+    pre_fork = Setting(
+        type=hook("server", "worker"),
+        default=None,
+        help="In the master, before each worker is forked.",
+    )
+    post_fork = Setting(
+        type=hook("server", "worker"),
+        default=None,
+        help="""
+            In the worker, right after the fork.
+
+            It still has the master's privileges and has not loaded the application.
+        """,
+    )
+    post_worker_init = Setting(
+        type=hook("worker"),
+        default=None,
+        help="In the worker, when the application is loaded.",
+    )
+    worker_int = Setting(
+        type=hook("worker"),
+        default=None,
+        help="In the worker, on INT and QUIT.",
+    )
+    worker_abort = Setting(
+        type=hook("worker"),
+        default=None,
+        help="In the worker, on ABRT: it was silent for too long.",
+    )
+    pre_exec = Setting(
+        type=hook("server"),
+        default=None,
+        help="In the process forked on USR2, before it becomes the new master.",
+    )
+    pre_request = Setting(
+        type=hook("worker", "req"),
+        default=None,
+        help="In the worker, before a request goes to the application.",
+    )
+    post_request = Setting(
+        type=hook("worker", "req", "environ", "resp", least=2),
+        default=None,
+        help="""
+            In the worker, after a response; may take the first two or three only.
+        """,
+    )
+    child_exit = Setting(
+        type=hook("server", "worker"),
+        default=None,
+        help="In the master, when a worker has exited.",
+    )
+    worker_exit = Setting(
+        type=hook("server", "worker"),
+        default=None,
+        help="In the worker, just before it exits.",
+    )
+    nworkers_changed = Setting(
+        type=hook("server", "new_value", "old_value"),
+        default=None,
+        help="""
+            In the master, when the number of workers changed.
+
+            The old value is None the first time.
+        """,
+    )
+    on_exit = Setting(
+        type=hook("server"),
+        default=None,
+        help="In the master, as the last thing.",
+    )

@@ -1,0 +1,80 @@
+"""
+gunicorn's settings that Tiamat does not have yet, with their flags.
+
+Whoever comes from gunicorn hears that we know what is meant, and that it is not
+done, instead of "unknown setting".
+"""
+
+from typing import Final
+
+FLAGS: Final[dict[str, tuple[str, ...]]] = {
+    "asgi_disconnect_grace_period": ("--asgi-disconnect-grace-period",),
+    "asgi_lifespan": ("--asgi-lifespan",),
+    "asgi_loop": ("--asgi-loop",),
+    "ca_certs": ("--ca-certs",),
+    "casefold_http_method": ("--casefold-http-method",),
+    "cert_reqs": ("--cert-reqs",),
+    "certfile": ("--certfile",),
+    "ciphers": ("--ciphers",),
+    "control_socket": ("--control-socket",),
+    "control_socket_disable": ("--no-control-socket",),
+    "control_socket_mode": ("--control-socket-mode",),
+    "dirty_apps": ("--dirty-app",),
+    "dirty_graceful_timeout": ("--dirty-graceful-timeout",),
+    "dirty_post_fork": (),
+    "dirty_threads": ("--dirty-threads",),
+    "dirty_timeout": ("--dirty-timeout",),
+    "dirty_worker_exit": (),
+    "dirty_worker_init": (),
+    "dirty_workers": ("--dirty-workers",),
+    "disable_redirect_access_to_syslog": ("--disable-redirect-access-to-syslog",),
+    "do_handshake_on_connect": ("--do-handshake-on-connect",),
+    "dogstatsd_tags": ("--dogstatsd-tags",),
+    "enable_backlog_metric": ("--enable-backlog-metric",),
+    "enable_stdio_inheritance": ("-R", "--enable-stdio-inheritance"),
+    "http2_cleartext": ("--http2-cleartext",),
+    "http2_initial_window_size": ("--http2-initial-window-size",),
+    "http2_max_concurrent_streams": ("--http2-max-concurrent-streams",),
+    "http2_max_frame_size": ("--http2-max-frame-size",),
+    "http2_max_header_list_size": ("--http2-max-header-list-size",),
+    "http_protocols": ("--http-protocols",),
+    "keyfile": ("--keyfile",),
+    "logconfig_json": ("--log-config-json",),
+    "on_dirty_starting": (),
+    "paste": ("--paste", "--paster"),
+    "permit_obsolete_folding": ("--permit-obsolete-folding",),
+    "permit_unconventional_http_method": ("--permit-unconventional-http-method",),
+    "permit_unconventional_http_version": ("--permit-unconventional-http-version",),
+    "preload_app": ("--preload",),
+    "protocol": ("--protocol",),
+    "proxy_allow_ips": ("--proxy-allow-from",),
+    "proxy_protocol": ("--proxy-protocol",),
+    "raw_paste_global_conf": ("--paste-global",),
+    "reload": ("--reload",),
+    "reload_engine": ("--reload-engine",),
+    "reload_extra_files": ("--reload-extra-file",),
+    "reuse_port": ("--reuse-port",),
+    "spew": ("--spew",),
+    "ssl_context": (),
+    "ssl_version": ("--ssl-version",),
+    "statsd_host": ("--statsd-host",),
+    "statsd_prefix": ("--statsd-prefix",),
+    "strip_header_spaces": ("--strip-header-spaces",),
+    "suppress_ragged_eofs": ("--suppress-ragged-eofs",),
+    "syslog": ("--log-syslog",),
+    "syslog_addr": ("--log-syslog-to",),
+    "syslog_facility": ("--log-syslog-facility",),
+    "syslog_prefix": ("--log-syslog-prefix",),
+    "uwsgi_allow_ips": ("--uwsgi-allow-from",),
+    "websocket_max_message_size": ("--websocket-max-message-size",),
+}
+
+NAMES: Final = {flag: name for name, flags in FLAGS.items() for flag in flags}
+
+WORDS: Final = "is a gunicorn setting that Tiamat does not have yet"
+
+FATAL: Final = frozenset({"certfile", "keyfile", "ssl_context", "proxy_protocol"})
+"""
+Those that can't be left out with a warning: who asks for TLS must not be served
+in clear text, and behind PROXY headers no request can be read.
+"""

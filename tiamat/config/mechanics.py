@@ -1,0 +1,156 @@
+"""Files, users, directories: how the server lives on its machine."""
+
+import os
+
+from tiamat.config import kinds
+from tiamat.config.setting import FromEnviron, Section, Setting
+
+
+class Mechanics(Section):
+    """Server mechanics"""
+
+    config = Setting(
+        "-c",
+        "--config",
+        type=kinds.text,
+        default="",
+        help="""
+            The configuration file: `PATH`, `file:PATH` or `python:MODULE`.
+
+            Without it `./tiamat.conf.py` is read, or else `./gunicorn.conf.py`, if
+            there is one. It is Python; each of its names that is a setting sets it.
+        """,
+    )
+    wsgi_app = Setting(
+        type=kinds.optional(kinds.text),
+        default=None,
+        help="""
+            The application, when the command line names none: `module:name`.
+        """,
+    )
+    chdir = Setting(
+        "--chdir",
+        type=kinds.path,
+        default=".",
+        help="""
+            The directory to work in; it is also where Python looks for modules first.
+
+            Relative to where the command was given.
+        """,
+    )
+    pythonpath = Setting(
+        "--pythonpath",
+        type=kinds.optional(kinds.text),
+        default=None,
+        help="Directories where Python looks for modules too, with commas between.",
+    )
+    raw_env = Setting(
+        "-e",
+        "--env",
+        type=kinds.variables,
+        default=[],
+        help="""
+            A variable for the application's environment, `NAME=VALUE`.
+
+            Repeat the flag for several.
+        """,
+    )
+    daemon = Setting(
+        "-D",
+        "--daemon",
+        type=kinds.switch,
+        default=False,
+        help="Go into the background. Under systemd or in a container, don't.",
+    )
+    pidfile = Setting(
+        "-p",
+        "--pid",
+        type=kinds.optional(kinds.path),
+        default=None,
+        help="""
+            A file for the pid of the master.
+
+            It stays locked while the master lives, so that a second one with the
+            same file refuses to start, and one left behind does no harm.
+        """,
+    )
+    proc_name = Setting(
+        "-n",
+        "--name",
+        type=kinds.optional(kinds.text),
+        default=None,
+        help="""
+            The name of the processes in `ps`, when `setproctitle` is installed.
+
+            By default that of the application.
+        """,
+    )
+    user = Setting(
+        "-u",
+        "--user",
+        type=kinds.user,
+        default=os.geteuid(),
+        help="The user that workers run as, by name or number.",
+    )
+    group = Setting(
+        "-g",
+        "--group",
+        type=kinds.group,
+        default=os.getegid(),
+        help="The group that workers run as, by name or number.",
+    )
+    initgroups = Setting(
+        "--initgroups",
+        type=kinds.switch,
+        default=False,
+        help="""
+            Workers also get the other groups of their user.
+
+            Without it they have no group but `group`.
+        """,
+    )
+    umask = Setting(
+        "-m",
+        "--umask",
+        type=kinds.mode,
+        default=0,
+        help="""
+            The permissions that new files don't get, in octal: `027`.
+
+            The default 0 takes nothing away: it lets a proxy of another user
+            connect to a Unix socket.
+        """,
+    )
+    tmp_upload_dir = Setting(
+        type=kinds.optional(kinds.path),
+        default=None,
+        help="""
+            The directory for bodies that outgrow memory.
+
+            By default the system's for temporary files. Its files have no names
+            and vanish with the worker.
+        """,
+    )
+    worker_tmp_dir = Setting(
+        "--worker-tmp-dir",
+        type=kinds.optional(kinds.path),
+        default=None,
+        help="""
+            Accepted, and without effect.
+
+            In gunicorn workers touch a file there to show that they live. Ours
+            write to shared memory, so a slow disk can't make one look dead.
+        """,
+    )
+    sendfile = Setting(
+        "--no-sendfile",
+        type=kinds.switch,
+        default=True,
+        environ=FromEnviron("SENDFILE"),
+        help="""
+            Files of the application are sent by the kernel (`sendfile`).
+
+            The flag, or False in a file, switches it off. (In gunicorn also
+            `sendfile = True` switches it off; here it does not.)
+        """,
+    )

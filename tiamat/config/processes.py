@@ -1,0 +1,135 @@
+"""How many workers there are, of what class, and how long they may take."""
+
+from tiamat.config import kinds
+from tiamat.config.setting import FromEnviron, Section, Setting
+
+
+class Processes(Section):
+    """Worker processes"""
+
+    workers = Setting(
+        "-w",
+        "--workers",
+        type=kinds.workers,
+        default=1,
+        environ=FromEnviron("WEB_CONCURRENCY"),
+        help="""
+            How many worker processes serve; `auto` is one per usable processor.
+
+            `auto` counts what this process may use: its affinity and its cgroup
+            quota, so a container with two of 64 processors gets two workers.
+        """,
+    )
+    worker_class = Setting(
+        "-k",
+        "--worker-class",
+        type=kinds.a_class,
+        default="sync",
+        help="""
+            The class of the workers: a name, or `module:Class`.
+
+            Names are our own (`sync`) and those that installed packages declare
+            as entry points of the group `tiamat.workers`. See workers.md.
+        """,
+    )
+    threads = Setting(
+        "--threads",
+        type=kinds.threads,
+        default=1,
+        help="How many threads of each worker run the application.",
+    )
+    worker_connections = Setting(
+        "--worker-connections",
+        type=kinds.positive,
+        default=1000,
+        help="""
+            How many connections of a worker may have a request in the application.
+
+            Open connections are bounded by `limit_connections`.
+        """,
+    )
+    max_requests = Setting(
+        "--max-requests",
+        type=kinds.count,
+        default=0,
+        help="""
+            A worker retires after this many requests; 0 is never.
+
+            It goes on serving until its replacement is ready, so no request waits
+            for it. Helps against applications that leak memory.
+        """,
+    )
+    max_requests_jitter = Setting(
+        "--max-requests-jitter",
+        type=kinds.count,
+        default=0,
+        help="""
+            Up to this many requests are added to `max_requests`, by chance.
+
+            Else workers that started together retire together.
+        """,
+    )
+    timeout = Setting(
+        "-t",
+        "--timeout",
+        type=kinds.seconds,
+        default=30.0,
+        help="""
+            A worker that is silent for longer is killed and replaced, in seconds.
+
+            For `sync` this is the longest a request may take in the application.
+            The log gets its stack and its request first. 0 switches it off.
+        """,
+    )
+    graceful_timeout = Setting(
+        "--graceful-timeout",
+        type=kinds.seconds,
+        default=30.0,
+        help="""
+            How long requests may go on after a graceful stop began, in seconds.
+
+            The same for a worker that retires. What is left then is killed.
+        """,
+    )
+    boot_timeout = Setting(
+        "--boot-timeout",
+        type=kinds.seconds,
+        default=120.0,
+        help="""
+            How long a worker may take to load the application, in seconds.
+
+            0 switches it off.
+        """,
+    )
+    keepalive = Setting(
+        "--keep-alive",
+        type=kinds.seconds,
+        default=2.0,
+        help="""
+            How long a kept-alive connection may stay silent, in seconds.
+
+            0 closes after every response. Behind a load balancer, stay above the
+            balancer's own idle timeout: it must be the one that closes.
+        """,
+    )
+    max_surge = Setting(
+        "--max-surge",
+        type=kinds.count,
+        default=1,
+        help="""
+            How many workers more than `workers` there may be during a reload.
+
+            The replacement of a worker is started before the old one retires.
+        """,
+    )
+    max_unavailable = Setting(
+        "--max-unavailable",
+        type=kinds.count,
+        default=0,
+        help="""
+            How many workers fewer than `workers` may serve during a reload.
+
+            Where memory does not allow one more worker, 1 here and 0 for
+            `max_surge` replaces them in their place.
+        """,
+    )

@@ -1,0 +1,78 @@
+"""How requests are read, and whom to believe about them."""
+
+from tiamat.config import kinds
+from tiamat.config.setting import FromEnviron, Section, Setting
+
+
+class Protocols(Section):
+    """HTTP and proxies"""
+
+    http_parser = Setting(
+        "--http-parser",
+        type=kinds.http_parser,
+        default="auto",
+        help="""
+            The parser of requests: `auto`, `httptools`, `h11` or `module:Parser`.
+
+            All accept the same requests. `auto` is `httptools`. gunicorn's names
+            `fast` and `python` mean `httptools` and `h11`.
+        """,
+    )
+    header_map = Setting(
+        "--header-map",
+        type=kinds.one_of("drop", "refuse", "dangerous"),
+        default="drop",
+        help="""
+            What becomes of headers with `_` in their names.
+
+            In a WSGI environ `X_User` looks like `X-User`, so a client could forge
+            what a proxy sets. `drop` leaves such headers out, `refuse` answers
+            400, `dangerous` lets them through.
+        """,
+    )
+    root_path = Setting(
+        "--root-path",
+        type=kinds.text,
+        default="",
+        environ=FromEnviron("SCRIPT_NAME"),
+        help="""
+            The path that the application is mounted at: `/shop`.
+
+            It is the application's SCRIPT_NAME (WSGI) or root_path (ASGI).
+        """,
+    )
+    forwarded_allow_ips = Setting(
+        "--forwarded-allow-ips",
+        type=kinds.networks,
+        default=["127.0.0.1", "::1"],
+        environ=FromEnviron("FORWARDED_ALLOW_IPS"),
+        help="""
+            Proxies whose word about the client is taken: addresses, networks, `*`.
+
+            Their `secure_scheme_headers` and `forwarder_headers` are believed.
+        """,
+    )
+    secure_scheme_headers = Setting(
+        type=kinds.headers,
+        default={
+            "X-FORWARDED-PROTOCOL": "ssl",
+            "X-FORWARDED-PROTO": "https",
+            "X-FORWARDED-SSL": "on",
+        },
+        help="""
+            Headers, and their values, by which a proxy says that it was https.
+
+            Only from `forwarded_allow_ips`. A request in which they contradict one
+            another gets 400.
+        """,
+    )
+    forwarder_headers = Setting(
+        "--forwarder-headers",
+        type=kinds.words,
+        default=["SCRIPT_NAME", "PATH_INFO"],
+        help="""
+            Names with `_` that a proxy may set in spite of `header_map`.
+
+            Only from `forwarded_allow_ips`.
+        """,
+    )

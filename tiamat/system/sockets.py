@@ -1,0 +1,400 @@
+"""
+Addresses in and out of text; listeners bound, inherited and found in use.
+
+An address is written as ``HOST:PORT``, ``HOST``, ``:PORT``, ``[v6]:PORT``,
+``unix:PATH``, ``unix:@NAME`` (Linux's abstract names, which leave no file behind)
+or ``fd://N`` (a descriptor that somebody else has bound).
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import stat
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+from tiamat.errors import BindError
+from tiamat.system.holders import holders, in_words, tcp_inodes, unix_inodes
+
+DEFAULT_PORT: Final = 8000
+
+# The longest path that fits sockaddr_un, with its final NUL: 108 bytes on Linux,
+# 104 on BSD and macOS (unix(7)).
+UNIX_PATH_LIMIT: Final = 107 if os.uname().sysname == "Linux" else 103
+
+
+@dataclass(frozen=True, slots=True)
+class Tcp:
+    """A host name or address, and a port; the empty host is every IPv4 address."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unix:
+    """A Unix socket's path, or its abstract name beginning with NUL."""
+
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Descriptor:
+    """A descriptor that was open when we were started."""
+
+    number: int
+
+
+Place: TypeAlias = Tcp | Unix | Descriptor
+
+
+class AddressInUse(BindError):
+    """
+    Somebody else listens there; waiting may help.
+
+    Attributes:
+        pids: the processes that do, as far as /proc tells us.
+    """
+
+    def __init__(self, text: str, pids: Sequence[int] = ()) -> None:
+        super().__init__(text)
+        self.pids = list(pids)
+
+
+# --- Text to place ----------------------------------------------------------
+
+
+def parse_address(text: str) -> Place:
+    """
+    Read an address.
+
+    Raises:
+        ValueError: with what is wrong and what to write, as half a sentence.
+    """
+    text = text.strip()
+    if text.startswith("unix:"):
+        return parse_unix(text.removeprefix("unix:"))
+    if text.startswith("fd://"):
+        number = text.removeprefix("fd://")
+        if not number.isdecimal():
+            raise ValueError(f"{number!r} is no descriptor; write for example fd://3")
+        return Descriptor(int(number))
+    return parse_tcp(text.removeprefix("tcp://"))
+
+
+def parse_unix(path: str) -> Unix:
+    """The part behind ``unix:``; gunicorn's ``unix://`` is the same."""
+    path = path.removeprefix("//")
+    if not path or path == "@":
+        raise ValueError("the path is missing; write for example unix:/run/app.sock")
+    size = len(os.fsencode(path))
+    if size > UNIX_PATH_LIMIT:
+        raise ValueError(
+            f"the path has {size} bytes, and the system takes {UNIX_PATH_LIMIT}"
+        )
+    return Unix("\0" + path[1:] if path.startswith("@") else path)
+
+
+def parse_tcp(text: str) -> Tcp:
+    """``HOST``, ``HOST:PORT``, ``:PORT`` or ``[v6]:PORT``."""
+    if text.startswith("["):
+        host, bracket, port = text[1:].partition("]")
+        if not bracket or (port and not port.startswith(":")):
+            raise ValueError("brackets don't match; write for example [::1]:8000")
+        port = port[1:]
+    elif text.count(":") > 1:
+        raise ValueError(f"an IPv6 address stands in brackets: [{text}]:{DEFAULT_PORT}")
+    elif text.isdecimal():
+        raise ValueError(f"a port alone is no address; write 127.0.0.1:{text}")
+    else:
+        host, _, port = text.partition(":")
+    if not port:
+        if text.endswith(":") or not host:
+            raise ValueError("the port is missing; write for example 127.0.0.1:8000")
+        port = str(DEFAULT_PORT)
+    if not port.isdecimal() or int(port) > 65535:
+        raise ValueError(f"{port!r} is no port; ports are 0 to 65535")
+    if "/" in host:
+        raise ValueError(f"{host!r} is no host; a path is written unix:{host}")
+    return Tcp(host.lower(), int(port))
+
+
+# --- Listeners --------------------------------------------------------------
+
+
+class Listener:
+    """
+    A bound, listening, non-blocking socket.
+
+    Attributes:
+        sock: the socket.
+        address: what the kernel says it is bound to.
+        text: the address as we read it again: ``127.0.0.1:8000``, ``unix:/run/x``.
+        inherited: somebody else bound it, so its file is theirs to remove.
+        inode: device and inode of the file of a Unix socket that we bound.
+    """
+
+    def __init__(self, sock: socket.socket, *, inherited: bool = False) -> None:
+        self.sock = sock
+        self.inherited = inherited
+        self.address = sock.getsockname()
+        self.text = address_text(sock)
+        self.inode = None if inherited else inode_of(self.path)
+
+    @property
+    def path(self) -> str | None:
+        """The file of a Unix socket; None for TCP and for abstract names."""
+        if self.sock.family != socket.AF_UNIX or not isinstance(self.address, str):
+            return None
+        return self.address or None
+
+    @property
+    def url(self) -> str:
+        """The address for people: ``http://127.0.0.1:8000``, ``unix:/run/x``."""
+        return self.text if self.text.startswith("unix:") else f"http://{self.text}"
+
+    def fileno(self) -> int:
+        return self.sock.fileno()
+
+    def close(self) -> None:
+        """Close this process's copy; others that share the socket go on."""
+        self.sock.close()
+
+    def unlink(self) -> None:
+        """
+        Remove the file of a Unix socket, if it is still the one that we made.
+
+        Another server may have put its own there since.
+        """
+        if self.path and self.inode and self.inode == inode_of(self.path):
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+
+    def __repr__(self) -> str:
+        return f"<Listener {self.text}>"
+
+
+def address_text(sock: socket.socket) -> str:
+    """The address of *sock*, as ``parse_address`` would read it."""
+    name = sock.getsockname()
+    if sock.family == socket.AF_UNIX:
+        if isinstance(name, bytes):  # abstract
+            return "unix:@" + os.fsdecode(name[1:])
+        return f"unix:{name}"
+    host = f"[{name[0]}]" if ":" in name[0] else name[0]
+    return f"{host}:{name[1]}"
+
+
+def inode_of(path: str | None) -> tuple[int, int] | None:
+    """Device and inode of *path*, or None."""
+    if path is None:
+        return None
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def listen(
+    addresses: Iterable[str],
+    backlog: int,
+    *,
+    umask: int | None = None,
+    owner: tuple[int, int] | None = None,
+) -> list[Listener]:
+    """
+    Bind and listen on every address, or on none.
+
+    Args:
+        addresses: as people write them. A name that has several addresses is
+            bound on the first.
+        backlog: how many connections may wait to be accepted.
+        umask: the file of a Unix socket gets the permissions that this leaves
+            of 0o777; None leaves it to the process.
+        owner: user and group that the file of a Unix socket is given to.
+
+    Raises:
+        AddressInUse: somebody listens there; the text names who.
+        BindError: any other reason, with the cure.
+    """
+    listeners: list[Listener] = []
+    try:
+        for text in addresses:
+            match parse_address(text):
+                case Descriptor(number):
+                    listeners.append(adopt(number, backlog))
+                case Unix(path):
+                    listeners.append(listen_unix(path, backlog, umask, owner))
+                case Tcp(host, port):
+                    listeners.append(listen_tcp(host, port, backlog))
+    except BaseException:
+        for listener in listeners:
+            listener.close()
+            listener.unlink()
+        raise
+    return listeners
+
+
+def adopt(number: int, backlog: int | None = None) -> Listener:
+    """
+    Take over a socket that was bound elsewhere: systemd, an old master, a test.
+
+    Args:
+        number: its descriptor, which the listener owns from now on.
+        backlog: if given and the socket does not listen yet, it does now.
+
+    Raises:
+        BindError: the descriptor is not open, or is no listening stream socket.
+    """
+    try:
+        if not stat.S_ISSOCK(os.fstat(number).st_mode):
+            raise BindError(f"can't listen on fd://{number}: it is not a socket")
+        sock = socket.socket(fileno=number)
+    except OSError as error:
+        raise BindError(
+            f"can't listen on fd://{number}: {error.strerror}; was the descriptor"
+            " passed on (systemd: Sockets=, shell: 3<&…)?"
+        ) from None
+    listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
+    if sock.type != socket.SOCK_STREAM or (not listening and backlog is None):
+        sock.detach()
+        raise BindError(f"can't listen on fd://{number}: it is no listening socket")
+    if not listening and backlog is not None:
+        sock.listen(backlog)
+    return prepared(sock, inherited=True)
+
+
+def prepared(sock: socket.socket, *, inherited: bool = False) -> Listener:
+    """A listener of *sock* with the options that every listener has."""
+    sock.setblocking(False)
+    sock.set_inheritable(False)
+    if sock.family != socket.AF_UNIX:
+        # Accepted sockets inherit it on Linux: no system call per connection.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return Listener(sock, inherited=inherited)
+
+
+def listen_tcp(host: str, port: int, backlog: int) -> Listener:
+    """Bind a TCP address."""
+    text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host or "0.0.0.0",  # noqa: S104  ":8000" says so
+            port,
+            type=socket.SOCK_STREAM,
+            flags=socket.AI_PASSIVE,
+        )[0]
+    except socket.gaierror as error:
+        raise BindError(
+            f"can't listen on {text}: {host!r} is no address of this machine"
+            f" ({error.strerror})"
+        ) from None
+    sock = socket.socket(family, kind, protocol)
+    try:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            # Each family is bound by an address of its own; else [::]:80 beside
+            # 0.0.0.0:80 is "address already in use" by ourselves.
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+        sock.listen(backlog)
+    except OSError as error:
+        sock.close()
+        raise tcp_error(error, text, port) from None
+    return prepared(sock)
+
+
+def tcp_error(error: OSError, text: str, port: int) -> BindError:
+    """What went wrong with the TCP address *text*, and what to do."""
+    if error.errno == errno.EADDRINUSE:
+        pids = holders(tcp_inodes(port))
+        return AddressInUse(
+            f"can't listen on {text}: it is in use{in_words(pids)};"
+            " stop that server, or choose another port",
+            pids,
+        )
+    if error.errno == errno.EACCES:
+        cure = (
+            "; ports below 1024 need root, CAP_NET_BIND_SERVICE, or a socket"
+            " from systemd"
+        )
+    elif error.errno == errno.EADDRNOTAVAIL:
+        cure = "; no interface of this machine has that address"
+    else:
+        cure = ""
+    return BindError(f"can't listen on {text}: {error.strerror}{cure}")
+
+
+def listen_unix(
+    path: str, backlog: int, umask: int | None, owner: tuple[int, int] | None
+) -> Listener:
+    """Bind a Unix socket, in the place of one whose server is gone."""
+    text = f"unix:{path}".replace("\0", "@")
+    if not path.startswith("\0"):
+        remove_stale(path)
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    before = os.umask(umask) if umask is not None else None
+    try:
+        sock.bind(path)
+        sock.listen(backlog)
+        if owner is not None and not path.startswith("\0"):
+            os.chown(path, *owner)
+    except OSError as error:
+        sock.close()
+        raise unix_error(error, text, path) from None
+    finally:
+        if before is not None:
+            os.umask(before)
+    return prepared(sock)
+
+
+def unix_error(error: OSError, text: str, path: str) -> BindError:
+    """What went wrong with the Unix socket *text*, and what to do."""
+    if error.errno == errno.EADDRINUSE:
+        pids = holders(unix_inodes(path))
+        return AddressInUse(f"can't listen on {text}: in use{in_words(pids)}", pids)
+    cures = {
+        errno.ENOENT: "; make its directory first",
+        errno.EACCES: "; we may not write in its directory",
+        errno.EPERM: "; only root gives files away (settings user, group)",
+    }
+    cure = cures.get(error.errno or 0, "")
+    return BindError(f"can't listen on {text}: {error.strerror}{cure}")
+
+
+def remove_stale(path: str) -> None:
+    """
+    Remove the socket file of a server that is gone.
+
+    Raises:
+        AddressInUse: a server answers there.
+        BindError: it is a file, but no socket.
+    """
+    try:
+        mode = os.lstat(path).st_mode
+    except OSError:
+        return  # nothing there; `bind` knows better what else is wrong
+    if not stat.S_ISSOCK(mode):
+        raise BindError(
+            f"can't listen on unix:{path}: there is something that is no socket;"
+            " move it away, or choose another path"
+        )
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.setblocking(False)
+        try:
+            probe.connect(path)
+        except (ConnectionRefusedError, FileNotFoundError):
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(path)
+            return
+        except OSError:
+            pass  # EAGAIN: its backlog is full. EACCES: not ours to judge.
+    pids = holders(unix_inodes(path))
+    raise AddressInUse(
+        f"can't listen on unix:{path}: a server answers there{in_words(pids)};"
+        " stop it, or choose another path",
+        pids,
+    )
