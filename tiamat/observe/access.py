@@ -1,13 +1,311 @@
-"""A format of access lines, compiled once into a function."""
+"""
+A format of access lines, compiled once into a function.
 
+The atoms are gunicorn's. What a client or an application can write into a line is
+escaped as Apache does: quotes and backslashes get a backslash, control and
+non-ASCII bytes become ``\\xhh``. So a line is one line, and a quoted field ends where
+it seems to end.
+"""
+
+import os
+import re
+import time
+from binascii import a2b_base64
 from collections.abc import Callable
-from typing import Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeAlias
+from urllib.parse import unquote_to_bytes
+
+if TYPE_CHECKING:
+    from tiamat.protocol.http1 import Response
+    from tiamat.protocol.request import Request
+    from tiamat.types import Address, Environ
+
+    Line: TypeAlias = Callable[
+        [Request | None, Response, Environ | None, Address, float, float], str
+    ]
+    """The arguments are the attributes of ``Exchange``, in their order."""
 
 
-def compile_format(format: str) -> Callable[..., str]:
-    """Compile *format*."""
-    del format
-    return lambda *_: ""
+@dataclass(slots=True)
+class Exchange:
+    """
+    One request and its response: what a line can tell of.
+
+    Attributes:
+        request: None if it was refused before it was one.
+        response: what was sent.
+        environ: what the application got, where it got one.
+        peer: the address at the other end of the connection.
+        began: when the request began, in seconds since the epoch.
+        seconds: how long it took.
+    """
+
+    request: "Request | None"
+    response: "Response"
+    environ: "Environ | None"
+    peer: "Address"
+    began: float
+    seconds: float
 
 
-_: Any = None
+Atom: TypeAlias = Callable[[Exchange], str | int]
+
+NOTHING: Final = "-"
+
+FIELD: Final = re.compile(
+    r"%(?:\((?P<atom>[^)]*)\))?(?P<flags>[-+ #0]*\d*(?:\.\d+)?)(?P<kind>.?)", re.DOTALL
+)
+
+MONTHS: Final = (
+    *("Jan", "Feb", "Mar", "Apr", "May", "Jun"),
+    *("Jul", "Aug", "Sep", "Oct", "Nov", "Dec"),
+)
+
+
+def compile_format(format: str) -> "Line":
+    """
+    Make a function that writes lines of *format*.
+
+    Raises:
+        ValueError: the format has an atom that we don't know, or can't be read.
+    """
+    template: list[str] = []
+    atoms: list[Atom] = []
+    end = 0
+    for field in FIELD.finditer(format):
+        template.append(format[end : field.start()])
+        end = field.end()
+        if field["kind"] == "%" and field["atom"] is None:
+            template.append("%%")
+            continue
+        name = field["atom"]
+        if name is None or not field["kind"]:
+            raise ValueError(
+                f"{field[0]!r} at column {field.start() + 1} is no atom;"
+                " write %(h)s, or %% for a percent sign"
+            )
+        atom, conversions = find_atom(name)
+        if field["kind"] not in conversions:
+            raise ValueError(f"write %({name}){conversions[0]}, not {field[0]!r}")
+        template.append(f"%{field['flags']}{field['kind']}")
+        atoms.append(atom)
+    template.append(format[end:])
+    return line_writer("".join(template), tuple(atoms))
+
+
+def line_writer(template: str, atoms: tuple[Atom, ...]) -> "Line":
+    """The function that fills *template* with *atoms*."""
+
+    def line(
+        request: "Request | None",
+        response: "Response",
+        environ: "Environ | None",
+        peer: "Address",
+        began: float,
+        seconds: float,
+    ) -> str:
+        """Hot: one call for each atom, one formatting."""
+        exchange = Exchange(request, response, environ, peer, began, seconds)
+        return template % tuple([atom(exchange) for atom in atoms])
+
+    return line
+
+
+def find_atom(name: str) -> tuple[Atom, str]:
+    """
+    The function of an atom, and the conversions that it may have.
+
+    Raises:
+        ValueError: there is none of that name.
+    """
+    if name in TEXTS:
+        return TEXTS[name], "s"
+    if name in NUMBERS:
+        return NUMBERS[name], "sd"
+    if re.fullmatch(r"\{[^{}]+\}[ioe]", name):
+        maker = {"i": request_header, "o": response_header, "e": variable}[name[-1]]
+        return maker(name[1:-2]), "s"
+    known = " ".join([*TEXTS, *NUMBERS])
+    raise ValueError(
+        f"there is no atom %({name})s; there are {known} {{Name}}i {{Name}}o {{NAME}}e"
+    )
+
+
+def needs_response_headers(format: str) -> bool:
+    """Whether lines of *format* show a header of the response."""
+    return any((field["atom"] or "").endswith("}o") for field in FIELD.finditer(format))
+
+
+# --- Escaping ---------------------------------------------------------------
+
+
+def escaped(text: str) -> str:
+    """*text* in a form that can't end a quoted field, nor the line."""
+    if text.isascii() and text.isprintable() and '"' not in text and "\\" not in text:
+        return text
+    return "".join(map(escaped_character, text))
+
+
+def escaped_character(character: str) -> str:
+    """One character of ``escaped``."""
+    if character in '"\\':
+        return "\\" + character
+    if " " <= character <= "~":
+        return character
+    raw = character.encode("latin-1" if character < "\u0100" else "utf-8", "replace")
+    return "".join(f"\\x{byte:02x}" for byte in raw)
+
+
+# --- Atoms ------------------------------------------------------------------
+
+
+def host(exchange: Exchange) -> str:
+    """The client's address: the environ's, which middleware may have mended."""
+    if exchange.environ and (address := exchange.environ.get("REMOTE_ADDR")):
+        return escaped(str(address))
+    peer = exchange.peer
+    return peer[0] if isinstance(peer, tuple) else NOTHING
+
+
+def user(exchange: Exchange) -> str:
+    """The user of HTTP's basic authentication (RFC 7617)."""
+    credentials = header_value(exchange.request, b"authorization")
+    scheme, _, encoded = credentials.partition(" ")
+    if scheme.lower() != "basic":
+        return NOTHING
+    try:
+        name = a2b_base64(encoded.strip()).partition(b":")[0]
+    except ValueError:
+        return NOTHING
+    return escaped(name.decode("latin-1")) or NOTHING
+
+
+def when(exchange: Exchange) -> str:
+    """When the request began, in the local time zone."""
+    return clf_time(int(exchange.began))
+
+
+def request_line(exchange: Exchange) -> str:
+    """Method, target and version."""
+    request = exchange.request
+    if request is None:
+        return NOTHING
+    target = request.target.decode("latin-1")
+    return escaped(f"{request.method} {target} HTTP/{request.version}")
+
+
+def method(exchange: Exchange) -> str:
+    """The method."""
+    return escaped(exchange.request.method) if exchange.request else NOTHING
+
+
+def url_path(exchange: Exchange) -> str:
+    """The decoded path, without the query."""
+    if exchange.environ and "PATH_INFO" in exchange.environ:
+        return escaped(str(exchange.environ["PATH_INFO"]))
+    if exchange.request is None:
+        return NOTHING
+    path = exchange.request.target.partition(b"?")[0]
+    return escaped(unquote_to_bytes(path).decode("latin-1"))
+
+
+def query(exchange: Exchange) -> str:
+    """What follows the question mark; gunicorn too writes nothing if there is none."""
+    if exchange.request is None:
+        return ""
+    return escaped(exchange.request.target.partition(b"?")[2].decode("latin-1"))
+
+
+def http_version(exchange: Exchange) -> str:
+    """The version, as in the request line."""
+    return f"HTTP/{exchange.request.version}" if exchange.request else NOTHING
+
+
+def header_value(request: "Request | None", name: bytes) -> str:
+    """The first header called *name* (lower case), or nothing."""
+    for found, value in request.headers if request else ():
+        if found == name:
+            return value.decode("latin-1")
+    return ""
+
+
+def request_header(name: str) -> Atom:
+    """A header of the request."""
+    wanted = name.lower().encode("latin-1", "replace")
+    return lambda exchange: escaped(header_value(exchange.request, wanted)) or NOTHING
+
+
+def response_header(name: str) -> Atom:
+    """A header of the response."""
+    wanted = name.lower().encode("latin-1", "replace")
+
+    def atom(exchange: Exchange) -> str:
+        for found, value in exchange.response.headers_out:
+            if found.lower() == wanted:
+                return escaped(value.decode("latin-1"))
+        return NOTHING
+
+    return atom
+
+
+def variable(name: str) -> Atom:
+    """A variable of the WSGI environ."""
+
+    def atom(exchange: Exchange) -> str:
+        value = exchange.environ.get(name) if exchange.environ else None
+        return NOTHING if value is None else escaped(str(value))
+
+    return atom
+
+
+def make_clf_time() -> Callable[[int], str]:
+    """A function that writes times, and remembers the last second it wrote."""
+    last, text = -1, ""
+
+    def clf_time(second: int) -> str:
+        """``[10/Oct/2000:13:55:36 -0700]``, English whatever the locale says."""
+        nonlocal last, text
+        if second != last:
+            there = time.localtime(second)
+            minutes = abs(there.tm_gmtoff) // 60
+            sign = "-" if there.tm_gmtoff < 0 else "+"
+            text = (
+                f"[{there.tm_mday:02}/{MONTHS[there.tm_mon - 1]}/{there.tm_year}:"
+                f"{there.tm_hour:02}:{there.tm_min:02}:{there.tm_sec:02} "
+                f"{sign}{minutes // 60:02}{minutes % 60:02}]"
+            )
+            last = second
+        return text
+
+    return clf_time
+
+
+clf_time: Final = make_clf_time()
+
+TEXTS: Final[dict[str, Atom]] = {
+    "h": host,
+    "l": lambda _: NOTHING,
+    "u": user,
+    "t": when,
+    "r": request_line,
+    "m": method,
+    "U": url_path,
+    "q": query,
+    "H": http_version,
+    "b": lambda exchange: exchange.response.sent or NOTHING,
+    "f": request_header("referer"),
+    "a": request_header("user-agent"),
+    "L": lambda exchange: f"{exchange.seconds:.6f}",
+    "p": lambda _: f"<{os.getpid()}>",
+}
+"""Atoms that are texts."""
+
+NUMBERS: Final[dict[str, Atom]] = {
+    "s": lambda exchange: exchange.response.status,
+    "B": lambda exchange: exchange.response.sent,
+    "T": lambda exchange: int(exchange.seconds),
+    "M": lambda exchange: int(exchange.seconds * 1000),
+    "D": lambda exchange: int(exchange.seconds * 1_000_000),
+}
+"""Atoms that are whole numbers."""
