@@ -11,7 +11,6 @@ from tiamat.observe import access
 
 if TYPE_CHECKING:
     from tiamat.protocol.http1 import Response
-
     from tiamat.protocol.request import Request
 
 COMBINED = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
@@ -28,7 +27,7 @@ def line(
 ) -> str:
     """A line of *format* about a usual request."""
     request = SimpleNamespace(
-        method="GET", target=target, version="1.1", headers=headers or []
+        method="GET", target=target, version="1.1", fields=dict(headers or [])
     )
     response = SimpleNamespace(
         status=200, sent=512, headers_out=[(b"Content-Type", b"text/plain")]

@@ -223,11 +223,8 @@ def http_version(exchange: Exchange) -> str:
 
 
 def header_value(request: "Request | None", name: bytes) -> str:
-    """The first header called *name* (lower case), or nothing."""
-    for found, value in request.headers if request else ():
-        if found == name:
-            return value.decode("latin-1")
-    return ""
+    """The headers called *name* (lower case), joined, or nothing."""
+    return request.fields.get(name, b"").decode("latin-1") if request else ""
 
 
 def request_header(name: str) -> Atom:
