@@ -301,6 +301,8 @@ class Config(
 
 def complaint(name: str, value: object, origin: str, reason: str) -> str:
     """One sentence about a wrong value: where, what and why."""
+    if isinstance(value, list) and len(value) == 1:
+        value = value[0]  # of a flag that may be repeated
     shown = repr(value)
     if len(shown) > 120:
         shown = shown[:117] + "…"

@@ -355,7 +355,11 @@ def unix_error(error: OSError, text: str, path: str) -> BindError:
     """What went wrong with the Unix socket *text*, and what to do."""
     if error.errno == errno.EADDRINUSE:
         pids = holders(unix_inodes(path))
-        return AddressInUse(f"can't listen on {text}: in use{in_words(pids)}", pids)
+        return AddressInUse(
+            f"can't listen on {text}: it is in use{in_words(pids)};"
+            " stop that server, or choose another name",
+            pids,
+        )
     cures = {
         errno.ENOENT: "; make its directory first",
         errno.EACCES: "; we may not write in its directory",

@@ -1,0 +1,388 @@
+"""Addresses in and out of text; listeners bound, inherited and found in use."""
+
+import errno
+import os
+import socket
+import stat
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tiamat.errors import BindError
+from tiamat.system import sockets
+from tiamat.system.sockets import AddressInUse, Descriptor, Listener, Tcp, Unix
+
+Listen = Callable[..., list[Listener]]
+
+
+@pytest.fixture
+def listen() -> Iterator[Listen]:
+    """Listen on addresses until the test ends."""
+    opened: list[Listener] = []
+
+    def listener(*addresses: str, **options: object) -> list[Listener]:
+        found = sockets.listen(addresses, 5, **options)  # type: ignore[arg-type]
+        opened.extend(found)
+        return found
+
+    yield listener
+    for one in opened:
+        one.close()
+        one.unlink()
+
+
+def connects(address: object) -> bool:
+    """Whether somebody listens at a Unix socket or a TCP address."""
+    family = socket.AF_INET if isinstance(address, tuple) else socket.AF_UNIX
+    with socket.socket(family) as client:
+        client.settimeout(30)
+        return client.connect_ex(address) == 0  # type: ignore[arg-type]
+
+
+# --- Text to place ----------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("127.0.0.1:8000", Tcp("127.0.0.1", 8000)),
+        ("Example.org:80", Tcp("example.org", 80)),
+        ("localhost", Tcp("localhost", 8000)),
+        (":9000", Tcp("", 9000)),
+        ("[::1]:9000", Tcp("::1", 9000)),
+        ("[::]", Tcp("::", 8000)),
+        ("tcp://10.0.0.1:1", Tcp("10.0.0.1", 1)),
+        (" 0.0.0.0:0 ", Tcp("0.0.0.0", 0)),
+        ("unix:/run/x.sock", Unix("/run/x.sock")),
+        ("unix:///run/x.sock", Unix("/run/x.sock")),
+        ("unix:x.sock", Unix("x.sock")),
+        ("unix:@name", Unix("\0name")),
+        ("fd://3", Descriptor(3)),
+    ],
+)
+def test_an_address_is_read(text: str, place: sockets.Place) -> None:
+    """Every form of the manual is understood."""
+    assert place == sockets.parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        ("8000", r"a port alone is no address; write 127\.0\.0\.1:8000"),
+        ("::1", r"an IPv6 address stands in brackets: \[::1\]:8000"),
+        ("::1:8000", "in brackets"),
+        ("localhost:http", "'http' is no port"),
+        ("localhost:65536", "'65536' is no port; ports are 0 to 65535"),
+        ("localhost:-1", "'-1' is no port"),
+        ("localhost:", "the port is missing"),
+        (":", "the port is missing"),
+        ("", "the port is missing"),
+        ("[::1", "brackets don't match"),
+        ("[::1]8000", "brackets don't match"),
+        ("/run/x.sock", "a path is written unix:/run/x.sock"),
+        ("unix:", "the path is missing"),
+        ("unix:@", "the path is missing"),
+        ("unix:/" + "x" * 200, "the path has 201 bytes"),
+        ("fd://x", "'x' is no descriptor"),
+        ("fd://", "'' is no descriptor"),
+        ("http://localhost:80", "in brackets|no host|no port"),
+    ],
+)
+def test_a_wrong_address_says_what_to_write(text: str, complaint: str) -> None:
+    """The error of each common slip names the cure."""
+    with pytest.raises(ValueError, match=complaint):
+        sockets.parse_address(text)
+
+
+# --- Listeners --------------------------------------------------------------
+
+
+def test_a_tcp_listener_is_ready_for_workers(listen: Listen) -> None:
+    """It does not block, is not passed on by accident, and sends without delay."""
+    (listener,) = listen("127.0.0.1:0")
+
+    sock = listener.sock
+    assert connects(listener.address)
+    assert not sock.getblocking()
+    assert not sock.get_inheritable()
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR)
+    assert sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+    assert listener.fileno() == sock.fileno()
+
+
+def test_accepted_sockets_inherit_nodelay(listen: Listen) -> None:
+    """TCP_NODELAY on the listener is one system call less for each connection."""
+    (listener,) = listen("127.0.0.1:0")
+
+    with socket.create_connection(listener.address[:2]):
+        accepted, _ = listener.sock.accept()
+
+    with accepted:
+        assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
+
+
+def test_the_port_that_the_system_chose_is_shown(listen: Listen) -> None:
+    """With port 0 text and url have the real one."""
+    (listener,) = listen("127.0.0.1:0")
+
+    port = listener.sock.getsockname()[1]
+    assert f"127.0.0.1:{port}" == listener.text
+    assert f"http://127.0.0.1:{port}" == listener.url
+    assert f"<Listener 127.0.0.1:{port}>" == repr(listener)
+
+
+def test_an_empty_host_is_every_ipv4_address(listen: Listen) -> None:
+    """``:PORT`` is 0.0.0.0, as in gunicorn, not whatever the resolver prefers."""
+    (listener,) = listen(":0")
+
+    assert listener.address[0] == "0.0.0.0"
+
+
+def test_ipv6_and_ipv4_share_a_port(listen: Listen) -> None:
+    """``[::]:P`` beside ``0.0.0.0:P`` are two sockets, not "in use"."""
+    if not socket.has_ipv6:
+        pytest.skip("no IPv6 here")
+    (four,) = listen("0.0.0.0:0")
+    port = four.address[1]
+    try:
+        (six,) = listen(f"[::]:{port}")
+    except BindError as error:
+        pytest.skip(f"no IPv6 here: {error}")
+
+    assert f"http://[::]:{port}" == six.url
+
+
+def test_one_address_that_fails_leaves_none_open(
+    listen: Listen, tmp_path: Path
+) -> None:
+    """Either all addresses are listened on, or nothing is left behind."""
+    (taken,) = listen("127.0.0.1:0")
+    path = tmp_path / "x.sock"
+
+    with pytest.raises(AddressInUse):
+        listen(f"unix:{path}", taken.text)
+
+    assert not path.exists()
+
+
+def test_who_holds_a_port_is_named(listen: Listen) -> None:
+    """ "In use" comes with the pid and the name of who uses it."""
+    (taken,) = listen("127.0.0.1:0")
+
+    with pytest.raises(AddressInUse) as caught:
+        listen(taken.text)
+
+    assert [os.getpid()] == caught.value.pids
+    name = Path("/proc/self/comm").read_text().strip()
+    assert f"in use by process {os.getpid()} ({name})" in str(caught.value)
+    assert caught.value.exit_status == 1
+
+
+def test_a_foreign_address_is_explained(listen: Listen) -> None:
+    """An address of another machine is an error that says so."""
+    with pytest.raises(BindError, match="no interface of this machine has"):
+        listen("192.0.2.1:0")
+
+
+def test_a_foreign_name_is_explained(listen: Listen) -> None:
+    """A name that nobody knows is an error that says so."""
+    with pytest.raises(BindError, match=r"'no\.such\.invalid' is no address"):
+        listen("no.such.invalid:0")
+
+
+def test_a_port_that_only_root_may_use_is_explained() -> None:
+    """Permission denied comes with what to do about it."""
+    error = sockets.tcp_error(OSError(errno.EACCES, "Permission denied"), "x:80", 80)
+
+    assert "Permission denied; ports below 1024 need root" in str(error)
+
+
+# --- Unix sockets -----------------------------------------------------------
+
+
+def test_a_unix_socket_has_mode_and_owner(listen: Listen, tmp_path: Path) -> None:
+    """The umask decides who may connect; the process keeps its own."""
+    path = tmp_path / "x.sock"
+    before = os.umask(0o022)
+
+    owner = (os.geteuid(), os.getegid())
+    (listener,) = listen(f"unix:{path}", umask=0o007, owner=owner)
+
+    after = os.umask(before)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o770
+    assert owner == (path.stat().st_uid, path.stat().st_gid)
+    assert after == 0o022
+    assert f"unix:{path}" == listener.url
+    assert connects(str(path))
+
+
+def test_the_socket_of_a_dead_server_is_replaced(
+    listen: Listen, tmp_path: Path
+) -> None:
+    """What a killed server left behind does not stop the next start."""
+    path = tmp_path / "x.sock"
+    with socket.socket(socket.AF_UNIX) as dead:
+        dead.bind(str(path))
+        dead.listen()
+
+    listen(f"unix:{path}")
+
+    assert connects(str(path))
+
+
+def test_the_socket_of_a_live_server_is_refused(listen: Listen, tmp_path: Path) -> None:
+    """A second server does not take the place of the first."""
+    path = tmp_path / "x.sock"
+    listen(f"unix:{path}")
+
+    with pytest.raises(AddressInUse, match="a server answers there") as caught:
+        listen(f"unix:{path}")
+
+    assert [os.getpid()] == caught.value.pids
+    assert connects(str(path))
+
+
+def test_a_server_whose_backlog_is_full_is_alive(
+    listen: Listen, tmp_path: Path
+) -> None:
+    """The probe does not take a busy server for a dead one, nor wait for it."""
+    path = tmp_path / "x.sock"
+    with socket.socket(socket.AF_UNIX) as busy:
+        busy.bind(str(path))
+        busy.listen(0)
+        with socket.socket(socket.AF_UNIX) as one, socket.socket(socket.AF_UNIX) as two:
+            for client in (one, two):
+                client.setblocking(False)
+                client.connect_ex(str(path))
+            with pytest.raises(AddressInUse):
+                listen(f"unix:{path}")
+
+
+def test_a_file_that_is_no_socket_is_left_alone(listen: Listen, tmp_path: Path) -> None:
+    """A slip in a path never removes anybody's data."""
+    path = tmp_path / "data"
+    path.write_text("precious")
+
+    with pytest.raises(BindError, match="something that is no socket"):
+        listen(f"unix:{path}")
+
+    assert path.read_text() == "precious"
+
+
+def test_a_missing_directory_is_explained(listen: Listen, tmp_path: Path) -> None:
+    """The directory of a Unix socket must be there."""
+    with pytest.raises(BindError, match="make its directory first"):
+        listen(f"unix:{tmp_path}/none/x.sock")
+
+
+def test_only_our_own_file_is_removed(listen: Listen, tmp_path: Path) -> None:
+    """A socket that another server has put in our place stays."""
+    path = tmp_path / "x.sock"
+    (ours,) = listen(f"unix:{path}")
+    path.unlink()
+    listen(f"unix:{path}")
+
+    ours.unlink()
+
+    assert path.exists()
+
+
+def test_a_file_of_our_own_is_removed(listen: Listen, tmp_path: Path) -> None:
+    """A stopped server leaves no socket file behind."""
+    path = tmp_path / "x.sock"
+    (ours,) = listen(f"unix:{path}")
+
+    ours.close()
+    ours.unlink()
+
+    assert not path.exists()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="abstract names are Linux's")
+def test_abstract_names_leave_no_file(listen: Listen) -> None:
+    """``unix:@NAME`` is shown as it was written, and refused when it is taken."""
+    name = f"tiamat-test-{os.getpid()}"
+    (listener,) = listen(f"unix:@{name}")
+
+    assert f"unix:@{name}" == listener.url
+    assert listener.path is None
+    with pytest.raises(AddressInUse) as caught:
+        listen(f"unix:@{name}")
+    assert [os.getpid()] == caught.value.pids
+
+
+# --- Inherited --------------------------------------------------------------
+
+
+def test_a_descriptor_is_adopted(listen: Listen) -> None:
+    """``fd://N`` takes over a socket that somebody else has bound."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        number = os.dup(server.fileno())
+        (listener,) = listen(f"fd://{number}")
+
+        assert listener.inherited
+        assert server.getsockname() == listener.address
+        assert not listener.sock.getblocking()
+
+
+def test_a_bound_descriptor_begins_to_listen(listen: Listen) -> None:
+    """A socket that is bound but does not listen yet does from now on."""
+    sock = socket.socket()
+    sock.bind(("127.0.0.1", 0))
+
+    (listener,) = listen(f"fd://{sock.detach()}")
+
+    assert connects(listener.address)
+
+
+def test_an_inherited_file_is_not_removed(tmp_path: Path) -> None:
+    """The socket file of systemd is systemd's to remove."""
+    path = tmp_path / "x.sock"
+    server = socket.socket(socket.AF_UNIX)
+    server.bind(str(path))
+    server.listen()
+
+    listener = sockets.adopt(server.detach())
+    listener.close()
+    listener.unlink()
+
+    assert path.exists()
+
+
+def test_a_descriptor_that_is_no_listener_is_refused() -> None:
+    """The error says what the descriptor is not."""
+    reader, writer = os.pipe()
+    datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stream = socket.socket()
+    try:
+        with pytest.raises(BindError, match="it is not a socket"):
+            sockets.adopt(reader)
+        with pytest.raises(BindError, match="no listening socket"):
+            sockets.adopt(datagram.fileno(), 5)
+        with pytest.raises(BindError, match="no listening socket"):
+            sockets.adopt(stream.fileno())
+        with pytest.raises(BindError, match="was the descriptor passed on"):
+            sockets.adopt(9999)
+        assert stream.fileno() >= 0
+    finally:
+        os.close(reader)
+        os.close(writer)
+        datagram.close()
+        stream.close()
+
+
+def test_listeners_are_not_passed_to_programs(listen: Listen) -> None:
+    """A program that the application starts does not keep the port."""
+    (listener,) = listen("127.0.0.1:0")
+
+    done = subprocess.run(
+        [sys.executable, "-c", f"import os; os.fstat({listener.fileno()})"],
+        close_fds=False,
+        capture_output=True,
+        check=False,
+    )
+
+    assert b"Bad file descriptor" in done.stderr
