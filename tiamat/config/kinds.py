@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, TypeAlias, TypeVar
 
 from tiamat.config.setting import Kind
-from tiamat.system import sockets
+from tiamat.system.addresses import parse_address
 
 T = TypeVar("T")
 
@@ -261,7 +261,7 @@ def to_addresses(value: object) -> list[str]:
         raise ValueError("names no address; write for example 127.0.0.1:8000")
     for address in addresses:
         try:
-            sockets.parse_address(address)
+            parse_address(address)
         except ValueError as error:
             raise ValueError(f"is no address to listen on: {error}") from None
     return addresses
