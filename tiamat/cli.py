@@ -2,10 +2,14 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Final
 
 from tiamat.config import Config
 from tiamat.errors import ConfigError, TiamatError
+
+LIKELY: Final = ("app", "main", "wsgi", "application", "server")
+"""Names of modules in which an application is likely to be found."""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -18,7 +22,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         return run(sys.argv[1:] if argv is None else argv)
     except TiamatError as error:
-        print(f"tiamat: error: {error}", file=sys.stderr)
+        say("error", str(error))
         return error.exit_status
 
 
@@ -26,17 +30,25 @@ def run(arguments: Sequence[str]) -> int:
     """Read the settings, and do what they ask for."""
     config = Config.load(arguments, os.environ, start_directory())
     for warning in config.warnings:
-        print(f"tiamat: warning: {warning}", file=sys.stderr)
+        say("warning", warning)
+    if config.print_config:
+        print_config(config)
+        if not config.check_config:
+            return 0
     if config.app is None:
-        raise ConfigError(
-            "no application; name it on the command line (tiamat module:name),"
-            " or as wsgi_app in tiamat.conf.py"
-        )
+        raise ConfigError(no_application(config.chdir))
     config.enter()
+    if config.check_config:
+        return check_config(config)
 
     from tiamat.master.arbiter import Arbiter
 
     return Arbiter(config).run()
+
+
+def say(level: str, text: str) -> None:
+    """Tell something to who gave the command."""
+    print(f"tiamat: {level}: {text}", file=sys.stderr)
 
 
 def start_directory() -> str:
@@ -46,3 +58,54 @@ def start_directory() -> str:
         return shell if os.path.samefile(shell, real) else real
     except OSError:
         return real
+
+
+def print_config(config: Config) -> None:
+    """Print every setting, and where its value comes from."""
+    from tiamat.config import show
+
+    try:
+        print("\n".join(show.lines(config)), flush=True)
+    except BrokenPipeError:  # `… | head`: enough was read
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+
+
+def check_config(config: Config) -> int:
+    """Print what is wrong, a line each; 0 if nothing is."""
+    from tiamat.config.check import check
+    from tiamat.workers import load_worker_class
+
+    problems = 0
+    for finding in check(config, load_worker_class):
+        say("note" if finding.is_note else "error", finding.text)
+        problems += not finding.is_note
+    if problems:
+        return 1
+    many = "" if config.workers == 1 else "s"
+    print(
+        f"tiamat: all is well: {config.app} on {', '.join(config.bind)},"
+        f" {config.workers} {config.worker_class} worker{many}"
+    )
+    return 0
+
+
+def no_application(directory: str) -> str:
+    """The complaint that there is no application, with a guess which is meant."""
+    guess = next(likely_applications(directory), None)
+    hint = f"; did you mean `tiamat {guess}`?" if guess else ""
+    return (
+        "no application: name it on the command line (`tiamat module:name`),"
+        f" or as wsgi_app in the configuration file{hint}"
+    )
+
+
+def likely_applications(directory: str) -> Iterator[str]:
+    """Modules in *directory* that may hold an application: Flask's, Django's."""
+    for name in LIKELY:
+        if os.path.isfile(os.path.join(directory, f"{name}.py")):
+            yield name
+    for name in sorted(os.listdir(directory)):
+        if name.isidentifier() and os.path.isfile(
+            os.path.join(directory, name, "wsgi.py")
+        ):
+            yield f"{name}.wsgi"

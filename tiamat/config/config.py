@@ -1,22 +1,15 @@
-"""
-All settings, from all sources, and where each value came from.
+"""All settings, and where the value of each came from."""
 
-Later sources win: defaults (some of which the environment may replace), the
-configuration file, TIAMAT_CMD_ARGS, the command line. A list that is given twice
-is replaced, not extended, as in gunicorn.
-"""
-
-import difflib
+import contextlib
+import copy
 import os
-import shlex
+import pwd
 import sys
 from collections.abc import Mapping, Sequence
-from types import FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, NoReturn
 
-from tiamat.config import later
+from tiamat.config import code
 from tiamat.config.debugging import Debugging
-from tiamat.config.files import ConfigFile, read_config_file
 from tiamat.config.hooks import Hooks
 from tiamat.config.limits import Limits
 from tiamat.config.listening import Listening
@@ -24,14 +17,11 @@ from tiamat.config.logs import Logs
 from tiamat.config.mechanics import Mechanics
 from tiamat.config.processes import Processes
 from tiamat.config.protocols import Protocols
-from tiamat.config.setting import Setting
+from tiamat.config.sources import Sources, mtime
 from tiamat.errors import ConfigError
 
 if TYPE_CHECKING:
     from tiamat.observe.log import Log
-
-ARGUMENTS: Final = ("TIAMAT_CMD_ARGS", "GUNICORN_CMD_ARGS")
-"""The first one that is set is read as a command line."""
 
 
 class Config(
@@ -52,21 +42,17 @@ class Config(
 
     Attributes:
         app: where the application is, ``module:name``; None if nobody said.
+        sources: where ``load`` read them.
         warnings: what a person should hear though it is no error.
         modules: what the configuration file imported: names to path and mtime.
-        config_file: the path of the configuration file that was read.
     """
 
     def __init__(self, **values: object) -> None:
-        self.values = {name: setting.default for name, setting in self.settings.items()}
+        self.values = {
+            name: copy.copy(setting.default) for name, setting in self.settings.items()
+        }
         self.origins: dict[str, str] = {}
-        self.app: str | None = None
-        self.warnings: list[str] = []
-        self.modules: dict[str, tuple[str, float]] = {}
-        self.config_file: str | None = None
-        self.arguments: list[str] = []
-        self.environ: dict[str, str] = {}
-        self.cwd = os.getcwd()
+        self.sources = Sources((), {}, os.getcwd())
         self.hidden: dict[str, str | None] | None = None
         for name, value in values.items():
             self.put(name, value, f"Config({name}=…)")
@@ -90,111 +76,58 @@ class Config(
             SystemExit: wrong usage (2), or --help and --version (0).
         """
         config = cls()
-        config.arguments, config.environ = list(arguments), dict(environ)
-        config.cwd = os.path.abspath(cwd)
-        config.read_sources()
+        config.sources = Sources(list(arguments), dict(environ), os.path.abspath(cwd))
+        for given in config.sources.read(cls.settings):
+            config.put(*given)
         config.finish()
         return config
 
     def reload(self) -> "Config":
         """
-        Read the same sources again, into a new object.
+        Read the same sources again, into a new object; this process stays as it is.
+
+        ``old.leave(); new.enter()`` then makes the process the new settings'.
 
         Raises:
-            ConfigError: something is wrong; nothing has changed.
+            ConfigError: something is wrong.
         """
         entered = self.hidden is not None
         self.leave()
+        sources = self.sources
         try:
-            config = self.load(self.arguments, self.environ, self.cwd)
+            config = self.load(sources.arguments, sources.environ, sources.cwd)
         except SystemExit as error:  # usage can't have changed
             raise ConfigError(f"the command line is refused ({error.code})") from None
         finally:
             if entered:
                 self.enter()
-        config.modules = {**self.modules, **config.modules}
+        config.sources.modules.update(self.modules)  # those are not imported again
         return config
+
+    @property
+    def warnings(self) -> list[str]:
+        """What a person should hear though it is no error."""
+        return self.sources.warnings
+
+    @property
+    def modules(self) -> dict[str, tuple[str, float]]:
+        """What the configuration file imported: names to path and mtime."""
+        return self.sources.modules
 
     def origin(self, name: str) -> str:
         """Where the value of a setting came from, in words."""
         return self.origins.get(name, "default")
 
-    # --- Sources ------------------------------------------------------------
+    def changed_modules(self) -> list[str]:
+        """
+        Modules of the configuration file whose files changed since they were read.
 
-    def read_sources(self) -> None:
-        """Take the values of all sources, the weakest first."""
-        from tiamat.config import flags  # argparse; tests and embedders do without
-
-        known = list(self.settings.values())
-        given = flags.parse(known, self.arguments, "")
-        variable = next((name for name in ARGUMENTS if name in self.environ), "")
-        from_environ = flags.parse(known, self.words(variable), variable)
-        self.put_environ(known)
-        wanted = given.given.get("config") or from_environ.given.get("config") or ""
-        file = self.read_file(str(wanted))
-        if file is not None:
-            self.put_file(file)
-        for name, value in from_environ.given.items():
-            self.put(name, value, variable)
-        for name, value in given.given.items():
-            flag = max(self.settings[name].flags, key=len)
-            self.put(name, value, flag)
-        self.app = given.app or self.wsgi_app
-
-    def words(self, variable: str) -> list[str]:
-        """The words of a command line that a variable of the environment holds."""
-        try:
-            return shlex.split(self.environ.get(variable, ""))
-        except ValueError as error:
-            text = self.environ[variable]
-            raise ConfigError(f"{variable}={text!r} can't be split: {error}") from None
-
-    def put_environ(self, settings: Sequence[Setting[Any]]) -> None:
-        """Take the defaults that the environment replaces."""
-        for setting in settings:
-            source = setting.environ
-            if source is not None and (text := self.environ.get(source.variable)):
-                self.put(setting.name, source.template.format(text), source.variable)
-
-    def read_file(self, wanted: str) -> ConfigFile | None:
-        """Execute the configuration file; it may import what lies beside it."""
-        if self.cwd not in sys.path:
-            sys.path.insert(0, self.cwd)
-        return read_config_file(wanted, self.cwd)
-
-    def put_file(self, file: ConfigFile) -> None:
-        """Take the values of a configuration file, and warn of strange ones."""
-        self.config_file = file.path
-        for module, path in file.modules.items():
-            self.modules[module] = (path, mtime(path))
-        for name, value in file.names.items():
-            setting = self.settings.get(name)
-            if isinstance(value, ModuleType):
-                continue
-            if setting is None:
-                self.consider_stranger(file, name, value)
-            elif name in file.imported and is_code(value) and not setting.kind.code:
-                continue  # `from application import reload`
-            else:
-                self.put(name, value, file.origin(name))
-
-    def consider_stranger(self, file: ConfigFile, name: str, value: object) -> None:
-        """Warn of a name that is no setting, if it looks as if it should be one."""
-        where = file.origin(name)
-        if name in later.FLAGS:
-            if not value or (name in file.imported and is_code(value)):
-                return  # switched off is what we do
-            if name in later.FATAL:
-                raise ConfigError(f"{where}: {name} {later.WORDS}")
-            self.warnings.append(f"{where}: {name} {later.WORDS}")
-        elif name not in file.imported and name not in file.read and not is_code(value):
-            near = difflib.get_close_matches(name.lower(), self.settings, 1, 0.75)
-            hint = (
-                f"did you mean {near[0]}?"
-                if near
-                else "begin its name with _ if it is a variable of your own"
-            )
-            self.warnings.append(f"{where}: {name} is no setting; {hint}")
+        A reload executes the file, but not again what it imports: only a re-exec
+        renews those.
+        """
+        return sorted(
+            name for name, (path, then) in self.modules.items() if mtime(path) != then
+        )
 
     # --- Values -------------------------------------------------------------
 
@@ -212,30 +145,45 @@ class Config(
             self.values[name] = setting.kind.convert(value)
         except ValueError as error:
             raise ConfigError(complaint(name, value, origin, str(error))) from error
+        except Exception as error:  # code of the user's: a factory, an import
+            reason = f"fails: {type(error).__name__}: {error}"
+            raise ConfigError(complaint(name, value, origin, reason)) from error
         self.origins[name] = origin
 
+    def refuse(self, name: str, reason: str) -> NoReturn:
+        """Raise a ConfigError about the value that a setting has."""
+        origin = self.origin(name)
+        raise ConfigError(complaint(name, self.values[name], origin, reason))
+
     def finish(self) -> None:
-        """Check what needs more than one value."""
-        chdir = os.path.join(self.cwd, self.chdir)
-        self.values["chdir"] = os.path.normpath(chdir)
-        if not os.path.isdir(chdir):
-            raise ConfigError(
-                complaint("chdir", chdir, self.origin("chdir"), "is no directory")
-            )
-        if not (self.max_surge or self.max_unavailable):
-            raise ConfigError(
-                "max_surge and max_unavailable are both 0, so no worker could ever be"
-                " replaced; set one of them to 1"
-            )
+        """Check what takes more than one value, and complete what is relative."""
+        self.app = self.sources.app or self.wsgi_app
+        chosen = self.chdir if "chdir" in self.origins else "."
+        self.values["chdir"] = os.path.normpath(os.path.join(self.sources.cwd, chosen))
+        if not os.path.isdir(self.chdir):
+            self.refuse("chdir", "is no directory")
+        if "user" in self.origins:
+            self.finish_user()
         if self.capture_output and self.errorlog == "-":
-            raise ConfigError(
-                complaint(
-                    "capture_output",
-                    True,
-                    self.origin("capture_output"),
-                    "needs a file to write to; set errorlog too (--error-logfile)",
-                )
+            self.refuse(
+                "capture_output",
+                "needs a file to write to; set errorlog too (--error-logfile)",
             )
+        if self.max_surge == self.max_unavailable == 0:
+            self.refuse(
+                "max_surge",
+                "and max_unavailable = 0 leave no way to replace a worker;"
+                " set one of them to 1",
+            )
+
+    def finish_user(self) -> None:
+        """Only root changes users; without a group, workers get the user's own."""
+        if os.geteuid() not in (0, self.user):
+            self.refuse("user", "can't be: only root runs workers as somebody else")
+        if "group" not in self.origins:
+            with contextlib.suppress(KeyError):  # a number that has no account
+                self.values["group"] = pwd.getpwuid(self.user).pw_gid
+                self.origins["group"] = f"login group of user, {self.origin('user')}"
 
     # --- The process --------------------------------------------------------
 
@@ -268,15 +216,8 @@ class Config(
         Raises:
             ConfigError: the class can't be imported, or a file not opened.
         """
-        from tiamat.observe.log import Log
-
-        kind = self.logger_class
-        if kind == "tiamat.observe.log:Log":
-            kind = Log
-        elif isinstance(kind, str):
-            kind = self.find_class("logger_class", kind)
         try:
-            log: Log = kind(
+            log: Log = self.load_logger_class()(
                 self.errorlog,
                 self.accesslog,
                 level=self.loglevel,
@@ -284,19 +225,30 @@ class Config(
                 logconfig=self.logconfig,
                 logconfig_dict=self.logconfig_dict or None,
             )
-        except (OSError, ValueError) as error:
+        except OSError as error:
+            for name in ("logconfig", "accesslog", "errorlog"):
+                if error.filename and error.filename == self.values[name]:
+                    self.refuse(name, f"can't be opened: {error.strerror}")
             raise ConfigError(f"can't open the logs: {error}") from error
+        except ValueError as error:
+            name = "logconfig_dict" if self.logconfig_dict else "logconfig"
+            self.refuse(name, f"is no logging configuration: {error}")
         return log
 
-    def find_class(self, name: str, text: str) -> Any:
-        """The class that a setting names by ``module:Class``."""
-        from tiamat.config.kinds import imported
+    def load_logger_class(self) -> Any:
+        """
+        The class that writes the logs.
 
-        try:
-            return imported(text)
-        except ValueError as error:
-            origin = self.origin(name)
-            raise ConfigError(complaint(name, text, origin, str(error))) from error
+        Raises:
+            ConfigError: it can't be imported.
+        """
+        kind = self.logger_class
+        if isinstance(kind, str):
+            try:
+                return code.imported(kind)
+            except ValueError as error:
+                self.refuse("logger_class", str(error))
+        return kind
 
 
 def complaint(name: str, value: object, origin: str, reason: str) -> str:
@@ -311,16 +263,3 @@ def complaint(name: str, value: object, origin: str, reason: str) -> str:
     if origin.startswith("-"):
         return f"{origin} {shown} {reason}"
     return f"{origin}: {name} = {shown} {reason}"
-
-
-def is_code(value: object) -> bool:
-    """Whether *value* is a function or a class."""
-    return isinstance(value, FunctionType | type) or callable(value)
-
-
-def mtime(path: str) -> float:
-    """When the file was last changed; 0 if it is gone."""
-    try:
-        return os.stat(path).st_mtime
-    except OSError:
-        return 0.0

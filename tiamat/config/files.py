@@ -66,8 +66,9 @@ def read_config_file(wanted: str, cwd: str) -> ConfigFile | None:
     if wanted:
         path = os.path.join(cwd, wanted.removeprefix("file:"))
         if not os.path.isfile(path):
-            raise ConfigError(f"there is no configuration file {path}")
-        return execute(os.path.relpath(path, cwd), path, MODULE)
+            what = "is no file" if os.path.exists(path) else "does not exist"
+            raise ConfigError(f"the configuration file {path} {what}")
+        return execute(wanted.removeprefix("file:"), path, MODULE)
     for default in DEFAULTS:
         path = os.path.join(cwd, default)
         if os.path.isfile(path):

@@ -5,7 +5,7 @@ A hook that nobody set is None. ``server`` is a view of the master, ``worker`` t
 worker, which both keep attributes that hooks put on them.
 """
 
-from tiamat.config.kinds import hook
+from tiamat.config.code import hook
 from tiamat.config.setting import Section, Setting
 
 

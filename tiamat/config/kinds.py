@@ -11,15 +11,13 @@ import ipaddress
 import os
 import pwd
 import re
-from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeAlias, TypeVar
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
 
 from tiamat.config.setting import Kind
 from tiamat.system.addresses import parse_address
 
 T = TypeVar("T")
-
-Hook: TypeAlias = Callable[..., Any]
 
 
 # --- Numbers ----------------------------------------------------------------
@@ -234,6 +232,14 @@ def to_headers(value: object) -> dict[str, str]:
     return headers
 
 
+def to_mount(value: object) -> str:
+    """The path that an application is mounted at: "", or one that begins with /."""
+    path = to_text(value).rstrip("/")
+    if path and not path.startswith("/"):
+        raise ValueError(f"is no path; write /{path}")
+    return path
+
+
 def to_access_format(value: object) -> str:
     """A format that every line of the access log can be made of."""
     from tiamat.observe.access import compile_format
@@ -248,6 +254,7 @@ def to_access_format(value: object) -> str:
 
 http_parser = Kind(to_http_parser, "auto|httptools|h11|MODULE:CLASS")
 headers = Kind(to_headers, "DICT")
+mount = Kind(to_mount, "PATH")
 access_format = Kind(to_access_format, "FORMAT")
 
 
@@ -317,87 +324,3 @@ networks = Kind(to_networks, "ADDRESS,NETWORK")
 user = Kind(to_uid, "USER")
 group = Kind(to_gid, "GROUP")
 variables = Kind(to_variables, "NAME=VALUE", takes="values")
-
-
-# --- Code -------------------------------------------------------------------
-
-
-def to_class_or_name(value: object) -> type | str:
-    """A class, a callable that makes one, or the name by which it is found."""
-    if isinstance(value, type):
-        return value
-    if isinstance(value, str) and value.strip():
-        return value.strip()
-    if callable(value) and isinstance(made := value(), type):
-        return made
-    raise ValueError(
-        'is neither a class nor the name of one; write "package.module:Class"'
-    )
-
-
-a_class = Kind(to_class_or_name, "NAME|MODULE:CLASS", code=True)
-
-
-def positional_count(function: Hook) -> tuple[int, int]:
-    """The fewest and the most positional arguments that *function* takes."""
-    import inspect  # heavy, and only who has hooks pays
-
-    fewest, most = 0, 0
-    for parameter in inspect.signature(function).parameters.values():
-        if parameter.kind is parameter.VAR_POSITIONAL:
-            most = 99
-        elif parameter.kind in (
-            parameter.POSITIONAL_ONLY,
-            parameter.POSITIONAL_OR_KEYWORD,
-        ):
-            fewest += parameter.default is parameter.empty
-            most += 1
-    return fewest, most
-
-
-def hook(*arguments: str, least: int | None = None) -> Kind[Hook | None]:
-    """
-    A function of the user's, called with *arguments* at a named moment.
-
-    Args:
-        arguments: their names, for the error text and the manual.
-        least: it may also take only the first *least* of them.
-    """
-    counts = range(least or len(arguments), len(arguments) + 1)
-
-    def convert(value: object) -> Hook | None:
-        if value is None:
-            return None
-        function = imported(value.strip()) if isinstance(value, str) else value
-        if not callable(function):
-            raise ValueError(f"is not a function but {article(function)}")
-        try:
-            fewest, most = positional_count(function)
-        except (TypeError, ValueError):  # some built-in functions tell nothing
-            return function
-        if not any(fewest <= number <= most for number in counts):
-            takes = str(fewest) if fewest == most else f"{fewest} to {most}"
-            raise ValueError(
-                f"takes {takes} arguments, but is called with"
-                f" {len(arguments)}: ({', '.join(arguments)})"
-            )
-        return function
-
-    return Kind(convert, f"function({', '.join(arguments)})", code=True)
-
-
-def imported(name: str) -> object:
-    """The object behind a dotted name, ``module.attribute`` or ``module:attribute``."""
-    from importlib import import_module
-
-    module, _, attribute = name.replace(":", ".").rpartition(".")
-    if not module:
-        raise ValueError("is not a dotted name; write module.attribute")
-    try:
-        return getattr(import_module(module), attribute)
-    except ImportError as error:
-        raise ValueError(f"can't be imported: {error}") from error
-    except AttributeError:
-        raise ValueError(
-            f"can't be imported: module {module!r} has no attribute {attribute!r}"
-        ) from None

@@ -3,6 +3,7 @@
 from typing import Final
 
 from tiamat.config import kinds
+from tiamat.config.code import a_class
 from tiamat.config.setting import Section, Setting
 
 COMBINED: Final = '%(h)s %(l)s %(u)s %(t)s "%(r)s" %(s)s %(b)s "%(f)s" "%(a)s"'
@@ -56,7 +57,7 @@ class Logs(Section):
     )
     logger_class = Setting(
         "--logger-class",
-        type=kinds.a_class,
+        type=a_class,
         default="tiamat.observe.log:Log",
         help="""
             The class that writes the logs: `module:Class`.

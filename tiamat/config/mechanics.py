@@ -90,14 +90,23 @@ class Mechanics(Section):
         "--user",
         type=kinds.user,
         default=os.geteuid(),
-        help="The user that workers run as, by name or number.",
+        help="""
+            The user that workers run as, by name or number.
+
+            Only root may run them as somebody else.
+        """,
     )
     group = Setting(
         "-g",
         "--group",
         type=kinds.group,
         default=os.getegid(),
-        help="The group that workers run as, by name or number.",
+        help="""
+            The group that workers run as, by name or number.
+
+            With `user` and without this, it is the login group of that user. (In
+            gunicorn workers then keep the group of root.)
+        """,
     )
     initgroups = Setting(
         "--initgroups",

@@ -1,6 +1,7 @@
 """How many workers there are, of what class, and how long they may take."""
 
 from tiamat.config import kinds
+from tiamat.config.code import a_class
 from tiamat.config.setting import FromEnviron, Section, Setting
 
 
@@ -23,7 +24,7 @@ class Processes(Section):
     worker_class = Setting(
         "-k",
         "--worker-class",
-        type=kinds.a_class,
+        type=a_class,
         default="sync",
         help="""
             The class of the workers: a name, or `module:Class`.

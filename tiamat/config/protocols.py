@@ -32,7 +32,7 @@ class Protocols(Section):
     )
     root_path = Setting(
         "--root-path",
-        type=kinds.text,
+        type=kinds.mount,
         default="",
         environ=FromEnviron("SCRIPT_NAME"),
         help="""

@@ -93,6 +93,11 @@ class Setting(Generic[T]):
         raise AttributeError(f"settings are read-only: {self.name}")
 
     @property
+    def flag(self) -> str:
+        """The first of its long flags, or nothing."""
+        return next((flag for flag in self.flags if flag.startswith("--")), "")
+
+    @property
     def summary(self) -> str:
         """The first paragraph of the help, on one line."""
         return " ".join(self.help.split("\n\n", 1)[0].split())

@@ -9,10 +9,10 @@ it seems to end.
 
 import os
 import re
-import time
 from binascii import a2b_base64
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -264,14 +264,9 @@ def make_clf_time() -> Callable[[int], str]:
         """``[10/Oct/2000:13:55:36 -0700]``, English whatever the locale says."""
         nonlocal last, text
         if second != last:
-            there = time.localtime(second)
-            minutes = abs(there.tm_gmtoff) // 60
-            sign = "-" if there.tm_gmtoff < 0 else "+"
-            text = (
-                f"[{there.tm_mday:02}/{MONTHS[there.tm_mon - 1]}/{there.tm_year}:"
-                f"{there.tm_hour:02}:{there.tm_min:02}:{there.tm_sec:02} "
-                f"{sign}{minutes // 60:02}{minutes % 60:02}]"
-            )
+            there = datetime.fromtimestamp(second, UTC).astimezone()
+            month = MONTHS[there.month - 1]
+            text = there.strftime(f"[%d/{month}/%Y:%H:%M:%S %z]")
             last = second
         return text
 

@@ -1,0 +1,189 @@
+"""
+``--check-config``: everything that can be found out without serving.
+
+What may leave traces, crash or hang (the application, a logging configuration) is
+tried in a forked process.
+"""
+
+import os
+import select
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from tiamat.config.config import Config, complaint
+from tiamat.errors import BindError, TiamatError
+from tiamat.gateways import loader
+from tiamat.observe.log import Log
+from tiamat.observe.sink import STANDARD
+from tiamat.system import sockets
+
+LOG_METHODS = ("debug", "info", "warning", "error", "critical", "exception", "access")
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the result; a note does not spoil it."""
+
+    text: str
+    is_note: bool = False
+
+
+def check(config: Config, load_worker_class: Callable[[Any], Any]) -> list[Finding]:
+    """
+    Everything that is wrong with the settings of a server that would start now.
+
+    Args:
+        config: the settings, entered by this process.
+        load_worker_class: makes a class of the setting, or raises TiamatError.
+    """
+    return [
+        *check_application(config),
+        *check_worker_class(config, load_worker_class),
+        *check_log(config),
+        *check_addresses(config),
+        *check_files(config),
+    ]
+
+
+def check_application(config: Config) -> Iterator[Finding]:
+    """The application can be imported, and is one."""
+    app = config.app
+    if app is None:
+        yield Finding("no application; name it: tiamat module:name")
+        return
+
+    def attempt() -> str:
+        try:
+            kind = loader.interface(loader.load(app))
+        except TiamatError as error:
+            return str(error)
+        if kind == "asgi" and config.worker_class == "sync":
+            return f"{app!r} is an ASGI application; worker_class sync serves WSGI"
+        return ""
+
+    result = in_child(f"importing {app!r}", attempt, config.boot_timeout or None)
+    if result:
+        yield Finding(result)
+
+
+def check_worker_class(
+    config: Config, load_worker_class: Callable[[Any], Any]
+) -> Iterator[Finding]:
+    """The worker class can be imported."""
+    try:
+        load_worker_class(config.worker_class)
+    except TiamatError as error:
+        yield Finding(str(error))
+
+
+def check_log(config: Config) -> Iterator[Finding]:
+    """The logger class is one, and the logging configuration can be used."""
+    try:
+        kind = config.load_logger_class()
+    except TiamatError as error:
+        yield Finding(str(error))
+        return
+    missing = [name for name in (*LOG_METHODS, "reopen") if not hasattr(kind, name)]
+    if missing:
+        reason = f"is no logger: it has no {', '.join(missing)}"
+        yield trouble(config, "logger_class", reason)
+
+    def attempt() -> str:
+        try:
+            Log(
+                logconfig=config.logconfig,
+                logconfig_dict=config.logconfig_dict or None,
+            )
+        except (OSError, ValueError) as error:
+            return str(error)
+        return ""
+
+    name = "logconfig_dict" if config.logconfig_dict else "logconfig"
+    if config.values[name] and (result := in_child(name, attempt, 30.0)):
+        yield trouble(config, name, f"is no logging configuration: {result}")
+
+
+def check_addresses(config: Config) -> Iterator[Finding]:
+    """Each address can be listened on, or a server (ours, perhaps) does already."""
+    owner = (config.user, config.group)
+    for address in config.bind:
+        if address.startswith("fd://"):
+            continue  # open only when the server is started by who passes it
+        try:
+            for listener in sockets.listen(
+                [address], 1, umask=config.umask, owner=owner
+            ):
+                listener.close()
+                listener.unlink()
+        except sockets.AddressInUse as error:
+            yield Finding(f"{error} (no problem if it is the one to be reloaded)", True)
+        except BindError as error:
+            yield Finding(str(error))
+
+
+def check_files(config: Config) -> Iterator[Finding]:
+    """Files can be written where the settings say."""
+    for name in ("errorlog", "accesslog", "pidfile"):
+        path = config.values[name]
+        if not path or path == "-" or path in STANDARD:
+            continue
+        directory = os.path.dirname(os.path.abspath(path))
+        if os.path.isdir(path):
+            yield trouble(config, name, "is a directory, not a file")
+        elif not os.path.isdir(directory):
+            yield trouble(config, name, f"has no directory; make {directory} first")
+        elif not os.access(path if os.path.exists(path) else directory, os.W_OK):
+            yield trouble(config, name, "can't be written: permission denied")
+    spool = config.tmp_upload_dir
+    if spool and not (os.path.isdir(spool) and os.access(spool, os.W_OK | os.X_OK)):
+        yield trouble(config, "tmp_upload_dir", "is no directory that we may write in")
+    for part in (config.pythonpath or "").split(","):
+        if part.strip() and not os.path.exists(part.strip()):
+            reason = f"names {part.strip()!r}, which does not exist"
+            yield trouble(config, "pythonpath", reason)
+
+
+def trouble(config: Config, name: str, reason: str) -> Finding:
+    """What is wrong with the value of a setting."""
+    value, origin = config.values[name], config.origin(name)
+    return Finding(complaint(name, value, origin, reason))
+
+
+def in_child(what: str, attempt: Callable[[], str], timeout: float | None) -> str:
+    """
+    What *attempt* returns in a process of its own, or how that process ended.
+
+    Args:
+        what: what it does, in words.
+        attempt: returns what is wrong, or nothing.
+        timeout: how long it may take, in seconds; None for ever.
+    """
+    reader, writer = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(reader)
+        text = f"{what} failed"
+        try:
+            text = attempt()
+        except BaseException as error:
+            text = f"{what} failed: {type(error).__name__}: {error}"
+        finally:
+            os.write(writer, b"=" + text.encode("utf-8", "replace"))
+            os._exit(0)  # no atexit functions, no destructors of the parent's
+    os.close(writer)
+    if select.select([reader], (), (), timeout)[0]:
+        with open(reader, "rb") as pipe:
+            answer = pipe.read()
+    else:
+        os.close(reader)
+        os.kill(pid, signal.SIGKILL)
+        answer = f"={what} takes longer than {timeout:g} seconds".encode()
+    status = os.waitpid(pid, 0)[1]
+    if answer:
+        return answer[1:].decode()
+    if os.WIFSIGNALED(status):
+        name = signal.Signals(os.WTERMSIG(status)).name
+        return f"{what} crashed the process with {name}"
+    return f"{what} ended the process with status {os.WEXITSTATUS(status)}"
