@@ -1,0 +1,1 @@
+"""Tiamat measured beside its peers; see docs/benchmarks.md."""

@@ -1,0 +1,89 @@
+"""An environment for the servers: one per interpreter, apart from .venv."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+REQUIREMENTS = Path(__file__).with_name("requirements.txt")
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Where the servers are installed, and which could not be."""
+
+    bin: Path
+    python: str  # "3.11.7"
+    versions: dict[str, str]
+    failures: dict[str, str]
+
+
+def default_python() -> str:
+    """Choose the reference interpreter, CPython 3.11, or the one that runs."""
+    return shutil.which("python3.11") or sys.executable
+
+
+def prepare(python: str) -> Environment:
+    """
+    Make the environment of *python*, or find it as the last run left it.
+
+    A peer that does not install (bjoern on the newest interpreters) is left
+    out with the reason; Tiamat itself must install.
+    """
+    version = ask(python, "import platform; print(platform.python_version())")
+    short = ".".join(version.split(".")[:2])
+    folder = ROOT / (".venv-bench" if short == "3.11" else f".venv-bench-{short}")
+    wanted = f"{version}\n{ROOT}\n{(ROOT / 'pyproject.toml').read_text()}"
+    wanted += REQUIREMENTS.read_text()
+    stamp, failed = folder / "stamp", folder / "failures.json"
+    if not stamp.exists() or stamp.read_text() != wanted:
+        failed.unlink(missing_ok=True)
+        failures = install(python, folder)
+        failed.write_text(json.dumps(failures))
+        stamp.write_text(wanted)
+    return Environment(
+        bin=folder / "bin",
+        python=version,
+        versions=installed(folder / "bin" / "python"),
+        failures=json.loads(failed.read_text()),
+    )
+
+
+def install(python: str, folder: Path) -> dict[str, str]:
+    """Install Tiamat and its peers; return the peers that failed, and why."""
+    print(f"Making {folder.name} with {python} ...", file=sys.stderr, flush=True)
+    if not (folder / "bin" / "python").exists():
+        subprocess.run([python, "-m", "venv", folder], check=True)
+    pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
+    subprocess.run([*pip, "--editable", str(ROOT)], check=True)
+    failures = {}
+    for line in REQUIREMENTS.read_text().splitlines():
+        requirement = line.partition("#")[0].strip()
+        if not requirement:
+            continue
+        done = subprocess.run([*pip, requirement], capture_output=True, text=True)
+        if done.returncode:
+            reasons = [text for text in done.stderr.splitlines() if "error" in text]
+            failures[requirement] = reasons[0].strip() if reasons else "see pip"
+    return failures
+
+
+def installed(python: Path) -> dict[str, str]:
+    """Return name and version of every distribution in an environment."""
+    code = (
+        "import json, importlib.metadata as m;"
+        "print(json.dumps({d.name.lower(): d.version for d in m.distributions()}))"
+    )
+    found: dict[str, str] = json.loads(ask(str(python), code))
+    return found
+
+
+def ask(python: str, code: str) -> str:
+    """Run *code* in an interpreter and return what it prints."""
+    done = subprocess.run([python, "-c", code], check=True, stdout=subprocess.PIPE)
+    return done.stdout.decode().strip()

@@ -1,0 +1,74 @@
+"""The loads that the servers are compared under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from bench.wrk import Request
+
+# What a browser sends with a page's second request: with Host fourteen
+# headers, about 900 bytes.
+BROWSER = (
+    ("Connection", "keep-alive"),
+    ("Cache-Control", "max-age=0"),
+    ("sec-ch-ua", '"Chromium";v="130", "Not?A_Brand";v="99"'),
+    ("sec-ch-ua-mobile", "?0"),
+    ("sec-ch-ua-platform", '"Linux"'),
+    ("Upgrade-Insecure-Requests", "1"),
+    (
+        "User-Agent",
+        "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)"
+        " Chrome/130.0.0.0 Safari/537.36",
+    ),
+    (
+        "Accept",
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,"
+        "image/webp,image/apng,*/*;q=0.8",
+    ),
+    ("Sec-Fetch-Site", "same-origin"),
+    ("Sec-Fetch-Mode", "navigate"),
+    ("Referer", "https://www.example.com/catalogue/books?page=3&sort=title"),
+    ("Accept-Language", "de-DE,de;q=0.9,en-US;q=0.8,en;q=0.7"),
+    (
+        "Cookie",
+        "sessionid=4jh7p0c2v8n1q6w3x9z5b7m4k2l8d6f1; csrftoken="
+        "Zt6hQ2mV9xK4bN7cR1wY5uJ8pL3sD0fG6aE2oI4kT7qX9vB1nM5rW8yC3zH6jU0l; theme=dark",
+    ),
+)
+
+
+PLAIN = Request()
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """One kind of load, and the application under it."""
+
+    name: str
+    title: str
+    app: str = "bench.apps:hello"
+    request: Request = PLAIN
+    idle: int = 0  # kept-alive connections that wait beside the load
+
+
+SCENARIOS = {
+    scenario.name: scenario
+    for scenario in (
+        Scenario("hello", "Hello world, 1 header"),
+        Scenario("browser", "Hello world, 14 headers", request=Request(BROWSER)),
+        Scenario("flask", "Flask view, JSON", app="bench.flask_app:app"),
+        Scenario(
+            "post",
+            "POST of 10 kB, read by the application",
+            app="bench.apps:read_body",
+            request=Request(method="POST", body_size=10_000),
+        ),
+        Scenario("megabyte", "Response of 1 MB", app="bench.large_apps:megabyte"),
+        Scenario(
+            "close",
+            "A connection per request",
+            request=Request((("Connection", "close"),)),
+        ),
+        Scenario("idle", "1,000 idle connections beside the load", idle=1000),
+    )
+}

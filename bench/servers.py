@@ -1,0 +1,153 @@
+"""The servers, how each is started with one worker, and one at work."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import os
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+from bench import procfs
+from bench.environment import ROOT
+
+if TYPE_CHECKING:
+    from bench.environment import Environment
+
+# One worker, no access log, room for the idle connections of a scenario, and
+# keep-alive that outlives it; all else as each server comes. {bin}, {app} and
+# {port} are filled in.
+COMMANDS = {
+    "tiamat": "{bin}/tiamat -k sync -w 1 -b 127.0.0.1:{port} --keep-alive 60"
+    " --log-level warning {app}",
+    "granian": "{bin}/granian --interface wsgi --workers 1 --host 127.0.0.1"
+    " --port {port} --backlog 4096 --no-access-log --log-level warning {app}",
+    "bjoern": "{bin}/python -m bench.serve_bjoern {app} {port}",
+    "waitress": "{bin}/waitress-serve --listen=127.0.0.1:{port} --threads=1"
+    " --connection-limit=5000 --asyncore-use-poll {app}",
+    "gunicorn": "{bin}/gunicorn -k sync -w 1 -b 127.0.0.1:{port}"
+    " --no-control-socket --log-level warning {app}",
+}
+START_LIMIT = 20.0  # seconds until a server must answer
+STOP_LIMIT = 5.0
+UNWANTED = {"PORT", "WEB_CONCURRENCY", "TIAMAT_CMD_ARGS", "GUNICORN_CMD_ARGS"}
+
+
+class DidNotStartError(Exception):
+    """The server did not answer within its time; carries the end of its log."""
+
+
+@dataclass(frozen=True)
+class Cores:
+    """Which core the server has, and which the clients."""
+
+    server: int
+    client: int
+
+    @classmethod
+    def choose(cls) -> Self:
+        """Take the first two cores we may use; the same twice if there is one."""
+        allowed = sorted(os.sched_getaffinity(0))
+        return cls(server=allowed[0], client=allowed[-1])
+
+
+class Running:
+    """
+    A server at work, pinned to a core, as a context manager.
+
+    Raises:
+        DidNotStartError: on entering, if it does not answer.
+    """
+
+    def __init__(
+        self, name: str, app: str, environment: Environment, cores: Cores
+    ) -> None:
+        self.name = name
+        self.cores = cores
+        self.port = free_port()
+        self._ready: dict[int, int] = {}  # pid → CPU time when it first answered
+        self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed on exit
+        command = COMMANDS[name].format(bin=environment.bin, app=app, port=self.port)
+        self._process = subprocess.Popen(
+            ["taskset", "-c", str(cores.server), *command.split()],
+            cwd=ROOT,
+            env=clean_environ(),
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=self._log,
+            start_new_session=True,
+        )
+
+    def __enter__(self) -> Self:
+        deadline = time.monotonic() + START_LIMIT
+        while not answers(self.port):
+            if self._process.poll() is not None or time.monotonic() > deadline:
+                reason = self._log_tail()
+                self.__exit__()
+                raise DidNotStartError(reason)
+            time.sleep(0.02)
+        self._ready = {pid: procfs.cpu_time(pid) for pid in self.family()}
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        family = self.family()
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_LIMIT)
+        except subprocess.TimeoutExpired:
+            for pid in family:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            self._process.wait()
+        self._log.close()
+
+    def family(self) -> list[int]:
+        """Return the pids of master and workers."""
+        return procfs.family(self._process.pid)
+
+    def cpu_time(self) -> int:
+        """Return the CPU time of the whole family, in nanoseconds."""
+        return sum(map(procfs.cpu_time, self.family()))
+
+    def worker(self) -> int:
+        """Return the pid that serves: the one that worked most since the start."""
+        return max(
+            self.family(),
+            key=lambda pid: procfs.cpu_time(pid) - self._ready.get(pid, 0),
+        )
+
+    def _log_tail(self) -> str:
+        self._log.seek(0)
+        lines = self._log.read().decode(errors="replace").splitlines()
+        return " / ".join(lines[-3:]) or f"exit status {self._process.returncode}"
+
+
+def clean_environ() -> dict[str, str]:
+    """Return our environment without what would change a server's settings."""
+    environ = {k: v for k, v in os.environ.items() if k not in UNWANTED}
+    return environ | {"PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def answers(port: int) -> bool:
+    """Tell whether a server answers there, whatever it answers."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    try:
+        connection.request("GET", "/ready")
+        connection.getresponse().read()
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+    return True
