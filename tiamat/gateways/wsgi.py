@@ -1,0 +1,359 @@
+"""
+WSGI: requests ⇄ applications, by PEP 3333.
+
+The gateway knows no socket. It writes through a ``Transport``, which a driver
+is: small things, whole buffers, and files by their descriptor.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, Final, Protocol
+from urllib.parse import unquote_to_bytes
+
+from tiamat.gateways.wsgi_input import complete_input
+from tiamat.protocol.dates import CommonHeaders
+from tiamat.protocol.errors import InvalidResponse
+from tiamat.protocol.request import Request
+from tiamat.protocol.response import Response
+from tiamat.types import Environ, ExcInfo, WSGIApp
+
+_FILE_CHUNK: Final = 65536
+
+
+class Transport(Protocol):
+    """Where a response goes."""
+
+    def write(self, *buffers: bytes) -> None: ...
+
+    def write_file(self, fileno: int, offset: int, count: int) -> None: ...
+
+
+class Log(Protocol):
+    def warning(self, msg: str, /, *args: object) -> None: ...
+
+    def exception(self, msg: str, /, *args: object) -> None: ...
+
+
+class _EnvironNames(dict[bytes, str]):
+    """``b"user-agent"`` → ``"HTTP_USER_AGENT"``; bounded, since clients name them."""
+
+    def __missing__(self, name: bytes) -> str:
+        key = name.decode("latin-1").upper().replace("-", "_")
+        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+            key = "HTTP_" + key
+        if len(self) < 1024:
+            self[name] = key
+        return key
+
+
+_ENVIRON_NAMES: Final = _EnvironNames()
+
+
+class FileWrapper:
+    """
+    ``wsgi.file_wrapper``: a file that the server may send by itself.
+
+    PEP 3333, "Optional Platform-Specific File Handling".
+    """
+
+    def __init__(self, filelike: BinaryIO, block_size: int = _FILE_CHUNK) -> None:
+        self.filelike = filelike
+        self.block_size = block_size
+        if hasattr(filelike, "close"):
+            self.close = filelike.close
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        data = self.filelike.read(self.block_size)
+        if data:
+            return data
+        raise StopIteration
+
+
+class StartResponse:
+    """``start_response`` of one request, and the ``write`` that it returns."""
+
+    __slots__ = ("gateway", "headers", "response", "status", "transport")
+
+    def __init__(
+        self, gateway: "WSGIGateway", response: Response, transport: Transport
+    ) -> None:
+        self.gateway = gateway
+        self.response = response
+        self.transport = transport
+        self.status: str | None = None
+        self.headers: list[tuple[str, str]] = []
+
+    def __call__(
+        self,
+        status: str,
+        headers: list[tuple[str, str]],
+        exc_info: ExcInfo | None = None,
+    ) -> Callable[[bytes], object]:
+        if exc_info:
+            try:
+                if self.response.status and exc_info[1] is not None:
+                    raise exc_info[1].with_traceback(exc_info[2])
+            finally:
+                exc_info = None  # a cycle through this frame otherwise
+        elif self.status is not None:
+            raise AssertionError("start_response called twice without exc_info")
+        self.status = status
+        self.headers = headers
+        return self.write
+
+    def write(self, data: bytes) -> None:
+        """Send *data* now, behind the head if that hasn't gone yet."""
+        response = self.response
+        if response.status:
+            self.transport.write(*response.data(data))
+        else:
+            head = self.head(-1)
+            self.transport.write(head, *response.data(data))
+
+    def head(self, size: int) -> bytes:
+        """The head; *size* is the body's length where it is known, else -1."""
+        if self.status is None:
+            raise InvalidResponse("the application didn't call start_response")
+        return self.response.start(
+            self.status, self.headers, self.gateway.common.lines, size
+        )
+
+
+class WSGIGateway:
+    """
+    Runs a WSGI application on complete requests.
+
+    Built once per worker; ``base_environ`` once per listener.
+    """
+
+    def __init__(
+        self,
+        app: WSGIApp,
+        common: CommonHeaders,
+        log: Log,
+        *,
+        script_name: str = "",
+        multiprocess: bool = False,
+        sendfile: bool = True,
+    ) -> None:
+        self.app = app
+        self.common = common
+        self.log = log
+        self._sendfile = sendfile
+        self._script_name = script_name.rstrip("/")
+        self._constant: Environ = {
+            "wsgi.version": (1, 0),
+            "wsgi.errors": sys.stderr,
+            "wsgi.multithread": False,
+            "wsgi.multiprocess": multiprocess,
+            "wsgi.run_once": False,
+            "wsgi.file_wrapper": FileWrapper,
+            "wsgi.input_terminated": True,
+            "SERVER_SOFTWARE": common.server.decode() or "tiamat",
+            "SCRIPT_NAME": self._script_name,
+        }
+
+    def base_environ(self, server_name: str, server_port: str, scheme: str) -> Environ:
+        """What all requests on one listener have in common."""
+        return {
+            **self._constant,
+            "SERVER_NAME": server_name,
+            "SERVER_PORT": server_port,
+            "wsgi.url_scheme": scheme,
+        }
+
+    def environ(
+        self, request: Request, base: Environ, peer: tuple[str, str]
+    ) -> Environ:
+        """
+        The environ of *request*.
+
+        Hot: once per request. What is constant is copied at once; each field is
+        one look-up and one decoding.
+        """
+        environ = base.copy()
+        target = request.target
+        path, _, query = target.partition(b"?")
+        if b"%" in path:
+            path = unquote_to_bytes(path)
+        environ["REQUEST_METHOD"] = request.method
+        environ["RAW_URI"] = target.decode("latin-1")
+        environ["PATH_INFO"] = path.decode("latin-1")
+        environ["QUERY_STRING"] = query.decode("latin-1")
+        environ["SERVER_PROTOCOL"] = "HTTP/" + request.version
+        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = peer
+        environ["wsgi.input"] = complete_input(request.body)
+        names = _ENVIRON_NAMES
+        headers = request.headers
+        if len(headers) == len(request.fields):
+            for name, value in headers:
+                environ[names[name]] = value.decode("latin-1")
+        else:
+            add_repeated(environ, headers)
+        if self._script_name:
+            self._strip_mount(environ)
+        return environ
+
+    def _strip_mount(self, environ: Environ) -> None:
+        """PATH_INFO is what is below the mount point (PEP 3333)."""
+        path = environ["PATH_INFO"]
+        mount = self._script_name
+        if path == mount or path.startswith(mount + "/"):
+            environ["PATH_INFO"] = path[len(mount) :]
+        else:
+            environ["SCRIPT_NAME"] = ""
+
+    def run(
+        self,
+        request: Request,
+        response: Response,
+        transport: Transport,
+        environ: Environ,
+    ) -> None:
+        """
+        Call the application and write what it answers, to the end.
+
+        An exception before the head becomes a 500, after it a connection that
+        closes; both are logged with method and path.
+
+        Hot: once per request; the straight line is a list of one chunk.
+        """
+        start = StartResponse(self, response, transport)
+        if request.version == "1.1":
+            environ["wsgi.early_hints"] = EarlyHints(response, transport)
+        body: Iterable[bytes] = ()
+        try:
+            try:
+                body = self.app(environ, start)
+                if body.__class__ is list and len(body) == 1 and not response.status:  # type: ignore[arg-type]
+                    chunk = body[0]  # type: ignore[index]
+                    head = start.head(len(chunk))
+                    transport.write(head, *response.data(chunk))
+                    response.end()
+                else:
+                    self._run_slowly(body, start)
+            finally:
+                if hasattr(body, "close"):
+                    body.close()
+        except Exception as error:
+            self._failed(error, start)
+        if response.excess or response.dropped or response.missing:
+            self._complain(response)
+
+    def _run_slowly(self, body: Iterable[bytes], start: StartResponse) -> None:
+        """Any iterable: a file, several chunks, a generator that starts late."""
+        response = start.response
+        transport = start.transport
+        if isinstance(body, FileWrapper) and self._send_file(body, start):
+            return
+        size = (
+            len(body[0]) if isinstance(body, (list, tuple)) and len(body) == 1 else -1
+        )
+        if isinstance(body, (list, tuple)) and not body:
+            size = 0
+        for chunk in body:
+            if not isinstance(chunk, bytes):
+                raise TypeError(
+                    f"the application gave {type(chunk).__name__}, not bytes"
+                )
+            if response.status:
+                buffers = response.data(chunk)
+                if buffers:
+                    transport.write(*buffers)
+            elif chunk:
+                # PEP 3333: the head waits for the first non-empty string.
+                head = start.head(size)
+                transport.write(head, *response.data(chunk))
+        if not response.status:
+            transport.write(start.head(0))
+        ending = response.end()
+        if ending:
+            transport.write(ending)
+
+    def _send_file(self, wrapper: FileWrapper, start: StartResponse) -> bool:
+        """Let the driver send a real file; False if it isn't one."""
+        if not self._sendfile or start.response.status:
+            return False
+        try:
+            fileno = wrapper.filelike.fileno()
+            offset = wrapper.filelike.tell()
+            size = os.fstat(fileno).st_size - offset
+        except (AttributeError, OSError):
+            return False
+        if size < 0:
+            return False
+        response = start.response
+        start.transport.write(start.head(size))
+        count = response.file(size)
+        if count:
+            start.transport.write_file(fileno, offset, count)
+        response.end()
+        return True
+
+    def _failed(self, error: Exception, start: StartResponse) -> None:
+        """Log what went wrong, and say so to the client if it can still hear."""
+        response = start.response
+        request = response.request
+        path = request.target.partition(b"?")[0].decode("latin-1")
+        if isinstance(error, InvalidResponse):
+            self.log.warning("%s %s: %s", request.method, path, error)
+        else:
+            self.log.exception("error handling %s %s", request.method, path)
+        if response.status:
+            response.keep_alive = False
+            return
+        text = b"Internal Server Error\n"
+        head = response.start(
+            500, [("Content-Type", "text/plain")], self.common.lines, len(text)
+        )
+        start.transport.write(head, *response.data(text))
+
+    def _complain(self, response: Response) -> None:
+        """What the application got wrong, and nobody was told by the response."""
+        request = response.request
+        path = request.target.partition(b"?")[0].decode("latin-1")
+        where = f"{request.method} {path}"
+        if response.excess:
+            self.log.warning(
+                "%s: %d bytes beyond Content-Length cut", where, response.excess
+            )
+        if response.missing:
+            self.log.warning(
+                "%s: %d bytes short of Content-Length, closing", where, response.missing
+            )
+        if response.dropped:
+            names = b", ".join(response.dropped).decode()
+            self.log.warning("%s: hop-by-hop header %s not passed on", where, names)
+
+
+class EarlyHints:
+    """``wsgi.early_hints``: send a 103 before the response (RFC 8297)."""
+
+    __slots__ = ("response", "transport")
+
+    def __init__(self, response: Response, transport: Transport) -> None:
+        self.response = response
+        self.transport = transport
+
+    def __call__(self, headers: list[tuple[str, str]]) -> None:
+        hints = self.response.interim(103, headers)
+        if hints:
+            self.transport.write(hints)
+
+
+def add_repeated(environ: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
+    """
+    Fields of which some came more than once: joined by a comma, cookies by ``; ``.
+
+    RFC 9110, 5.3; RFC 6265, 5.4 has one Cookie field, HTTP/2 splits it.
+    """
+    for name, value in headers:
+        key = _ENVIRON_NAMES[name]
+        text = value.decode("latin-1")
+        if key in environ:
+            text = environ[key] + ("; " if key == "HTTP_COOKIE" else ",") + text
+        environ[key] = text

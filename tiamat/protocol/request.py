@@ -1,0 +1,89 @@
+"""A request as the protocol floor hands it on."""
+
+from typing import BinaryIO
+
+from tiamat.types import Headers
+
+
+class Body:
+    """
+    The content of a request, as far as it has come.
+
+    Attributes:
+        chunks: What waits in memory.
+        size: Bytes that came in all.
+        waiting: Bytes of them that are still in ``chunks``.
+        file: Where a driver put what outgrew memory, from its first byte on.
+    """
+
+    __slots__ = ("chunks", "file", "size", "waiting")
+
+    def __init__(self) -> None:
+        self.chunks: list[bytes] = []
+        self.size = 0
+        self.waiting = 0
+        self.file: BinaryIO | None = None
+
+    def put(self, chunk: bytes) -> None:
+        """Keep *chunk* behind the others."""
+        self.chunks.append(chunk)
+        self.size += len(chunk)
+        self.waiting += len(chunk)
+
+    def take(self) -> bytes:
+        """Everything that waits in memory, which it then leaves."""
+        chunks = self.chunks
+        data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
+        self.chunks = []
+        self.waiting = 0
+        return data
+
+
+class Request:
+    """
+    One request: its head, and its body as far as it has come.
+
+    Attributes:
+        method: "GET".
+        target: Origin-form or ``*``: path and query as they came.
+        version: "1.0" or "1.1".
+        headers: Names in lower case; underscore names already mapped.
+        fields: The same by name, repeated ones joined by ", ".
+        length: Bytes of the body, or ``framing.CHUNKED``.
+        keep_alive: The client would keep the connection.
+        expect_continue: The client waits for a 100 before it sends the body.
+        body: ``None`` as long as no byte of it has come.
+        complete: The body is here to its end.
+    """
+
+    __slots__ = (
+        "body",
+        "complete",
+        "expect_continue",
+        "fields",
+        "headers",
+        "keep_alive",
+        "length",
+        "method",
+        "target",
+        "version",
+    )
+
+    def __init__(
+        self,
+        method: str,
+        target: bytes,
+        version: str,
+        headers: Headers,
+        fields: dict[bytes, bytes],
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.version = version
+        self.headers = headers
+        self.fields = fields
+        self.length = 0
+        self.keep_alive = True
+        self.expect_continue = False
+        self.body: Body | None = None
+        self.complete = False
