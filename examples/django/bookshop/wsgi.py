@@ -1,0 +1,8 @@
+"""What Tiamat serves: ``tiamat --chdir examples/django bookshop.wsgi``."""
+
+import os
+
+from django.core.wsgi import get_wsgi_application
+
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "bookshop.settings")
+application = get_wsgi_application()
