@@ -8,7 +8,7 @@ imported, so that a reload reads it again.
 
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from types import CodeType, ModuleType
 from typing import Any, Final
@@ -28,7 +28,7 @@ class ConfigFile:
         name: as people wrote it, for the errors.
         path: where it was read.
         names: everything it defined at its top level.
-        lines: the line that each of those was last assigned in.
+        lines: where each of those was set; several if it depends on the run.
         imported: those of them that came by an import statement.
         read: every name that it makes use of.
         modules: what it imported: names to paths.
@@ -37,15 +37,24 @@ class ConfigFile:
     name: str
     path: str
     names: dict[str, Any]
-    lines: dict[str, int] = field(default_factory=dict)
+    lines: dict[str, list[int]] = field(default_factory=dict)
     imported: set[str] = field(default_factory=set)
     read: set[str] = field(default_factory=set)
     modules: dict[str, str] = field(default_factory=dict)
 
     def origin(self, name: str) -> str:
         """Where *name* was set: ``tiamat.conf.py, line 12``."""
-        line = self.lines.get(name)
-        return f"{self.name}, line {line}" if line else self.name
+        lines = self.lines.get(name)
+        if not lines:
+            return self.name
+        return f"{self.name}, line {' or '.join(map(str, lines))}"
+
+    def note(self, name: str, line: int, nested: bool) -> None:
+        """Note that *name* is set in *line*; for certain, unless it is nested."""
+        if nested:
+            self.lines.setdefault(name, []).append(line)
+        else:
+            self.lines[name] = [line]
 
 
 def read_config_file(wanted: str, cwd: str) -> ConfigFile | None:
@@ -161,22 +170,11 @@ def public_names(names: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def note_names(tree: Any, result: ConfigFile) -> None:
-    """Note where the top level of *tree* sets names, and which it reads."""
+    """Note where the top level of *tree* sets names, and which names it reads."""
     import ast
 
-    for node in top_level(tree.body):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            for alias in node.names:
-                name = alias.asname or alias.name.partition(".")[0]
-                result.lines[name] = node.lineno
-                result.imported.add(name)
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            result.lines[node.name] = node.lineno
-        else:
-            for part in ast.walk(node):
-                if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
-                    result.lines[part.id] = part.lineno
-                    result.imported.discard(part.id)
+    for statement in tree.body:
+        note_statement(statement, False, result)
     result.read.update(
         node.id
         for node in ast.walk(tree)
@@ -184,16 +182,31 @@ def note_names(tree: Any, result: ConfigFile) -> None:
     )
 
 
-def top_level(body: list[Any]) -> Iterator[Any]:
-    """The statements of *body*, and those inside of its ifs, loops and tries."""
-    for node in body:
-        inner = [
-            statement
-            for part in ("body", "orelse", "finalbody")
-            for statement in getattr(node, part, ())
-        ]
-        handlers = [item for h in getattr(node, "handlers", ()) for item in h.body]
-        if (inner or handlers) and not hasattr(node, "decorator_list"):
-            yield from top_level([*inner, *handlers])
-        else:
-            yield node
+def note_statement(node: Any, nested: bool, result: ConfigFile) -> None:
+    """
+    Note the names that one statement sets.
+
+    Args:
+        node: the statement.
+        nested: it stands in another one, so it may not have been reached.
+        result: what is known about the file.
+    """
+    import ast
+
+    if isinstance(node, ast.Import | ast.ImportFrom):
+        for alias in node.names:
+            name = alias.asname or alias.name.partition(".")[0]
+            result.note(name, node.lineno, nested)
+            result.imported.add(name)
+        return
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        result.note(node.name, node.lineno, nested)
+        return
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case):
+            note_statement(child, True, result)
+            continue
+        for part in ast.walk(child):
+            if isinstance(part, ast.Name) and isinstance(part.ctx, ast.Store):
+                result.note(part.id, part.lineno, nested)
+                result.imported.discard(part.id)

@@ -1,0 +1,266 @@
+"""All settings, and where the value of each came from."""
+
+import logging
+import os
+import pwd
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tiamat.config import Config
+from tiamat.errors import ConfigError
+from tiamat.observe.log import Log
+
+
+@pytest.fixture(autouse=True)
+def same_process(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Directory, path and environment are afterwards what they were before."""
+    cwd, path = os.getcwd(), sys.path[:]
+    monkeypatch.setenv("TIAMAT_TEST_OLD", "old")
+    monkeypatch.delenv("TIAMAT_TEST_NEW", raising=False)
+    yield
+    os.chdir(cwd)
+    sys.path[:] = path
+
+
+def test_values_may_be_given_in_code() -> None:
+    """``Config(workers="2")`` has the defaults and these, checked like any."""
+    config = Config(workers="2", wsgi_app="a:b")
+
+    assert config.workers == 2
+    assert config.app == "a:b"
+    assert config.origin("workers") == "Config(workers=…)"
+    with pytest.raises(ConfigError, match="nonsense is no setting"):
+        Config(nonsense=1)
+
+
+def test_defaults_are_nobodys_to_change() -> None:
+    """A list of one Config is not that of the next."""
+    Config().bind.append("x")
+
+    assert Config().bind == ["127.0.0.1:8000"]
+
+
+def test_a_relative_chdir_is_meant_from_where_the_command_was_given(
+    tmp_path: Path,
+) -> None:
+    """Also on a reload, when the process works somewhere else."""
+    (tmp_path / "site").mkdir()
+    config = Config.load(["--chdir", "site"], {}, str(tmp_path))
+    config.enter()
+
+    again = config.reload()
+
+    assert str(tmp_path / "site") == config.chdir == again.chdir == os.getcwd()
+
+
+def test_without_chdir_it_is_the_directory_of_the_command(tmp_path: Path) -> None:
+    """The place of the command, not that of this process."""
+    config = Config.load([], {}, str(tmp_path))
+
+    assert str(tmp_path) == config.chdir
+    with pytest.raises(ConfigError, match=r"--chdir '/no/such' is no directory"):
+        Config.load(["--chdir", "/no/such"], {}, str(tmp_path))
+
+
+def test_a_reload_reads_the_sources_again(tmp_path: Path) -> None:
+    """The old object stays as it was."""
+    file = tmp_path / "tiamat.conf.py"
+    file.write_text("workers = 2")
+    old = Config.load(["-t", "5"], {"PORT": "1"}, str(tmp_path))
+    file.write_text("workers = 3")
+
+    new = old.reload()
+
+    assert (old.workers, new.workers) == (2, 3)
+    assert (new.timeout, new.bind) == (5.0, ["0.0.0.0:1"])
+
+
+def test_a_failed_reload_changes_nothing(tmp_path: Path) -> None:
+    """Neither the settings nor the environment of the process."""
+    file = tmp_path / "tiamat.conf.py"
+    file.write_text("raw_env = ['TIAMAT_TEST_NEW=1']")
+    config = Config.load([], {}, str(tmp_path))
+    config.enter()
+    file.write_text("workers = ")
+
+    with pytest.raises(ConfigError, match=r"tiamat\.conf\.py, line 1"):
+        config.reload()
+
+    assert config.workers == 1
+    assert os.environ["TIAMAT_TEST_NEW"] == "1"
+
+
+def test_a_reload_reads_files_where_the_command_was_given(tmp_path: Path) -> None:
+    """A file that opens others by relative paths does so on every reload."""
+    (tmp_path / "site").mkdir()
+    (tmp_path / "count").write_text("3")
+    (tmp_path / "tiamat.conf.py").write_text(
+        "with open('count') as _file: workers = int(_file.read())\n"
+    )
+    config = Config.load(["--chdir", "site"], {}, str(tmp_path))
+    config.enter()
+
+    assert config.reload().workers == 3
+    assert str(tmp_path / "site") == os.getcwd()
+
+
+def test_variables_come_and_go_with_their_settings(tmp_path: Path) -> None:
+    """``raw_env`` is undone before other settings come, as in gunicorn."""
+    pairs = ["-e", "TIAMAT_TEST_NEW=1", "-e", "TIAMAT_TEST_OLD=a=b"]
+    config = Config.load(pairs, {}, str(tmp_path))
+
+    config.enter()
+    inside = (os.environ["TIAMAT_TEST_NEW"], os.environ["TIAMAT_TEST_OLD"])
+    config.leave()
+
+    assert inside == ("1", "a=b")
+    assert "TIAMAT_TEST_NEW" not in os.environ
+    assert os.environ["TIAMAT_TEST_OLD"] == "old"
+
+
+def test_a_file_does_not_see_the_variables_of_the_old_settings(tmp_path: Path) -> None:
+    """What a reload reads does not depend on what was set before."""
+    (tmp_path / "tiamat.conf.py").write_text(
+        "import os\nworkers = int(os.environ.get('TIAMAT_TEST_NEW', 0)) + 1\n"
+        "raw_env = ['TIAMAT_TEST_NEW=7']\n"
+    )
+    config = Config.load([], {}, str(tmp_path))
+    config.enter()
+
+    again = config.reload()
+
+    config.leave()
+    assert (config.workers, again.workers) == (1, 1)
+
+
+def test_python_looks_for_modules_where_the_settings_say(tmp_path: Path) -> None:
+    """First in ``chdir``, then in the directories of ``pythonpath``."""
+    for name in ("site", "lib", "more"):
+        (tmp_path / name).mkdir()
+    words = ["--chdir", "site", "--pythonpath", f"../lib, {tmp_path}/more"]
+    config = Config.load(words, {}, str(tmp_path))
+    sys.path[:] = [entry for entry in sys.path if entry != str(tmp_path)]
+
+    config.enter()
+
+    expected = [str(tmp_path / name) for name in ("site", "lib", "more")]
+    assert expected == sys.path[:3]
+
+
+def test_modules_that_changed_since_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload can't renew what the file imports, but says so."""
+    helper = tmp_path / "tiamat_test_changing.py"
+    helper.write_text("x = 1")
+    (tmp_path / "tiamat.conf.py").write_text("import tiamat_test_changing")
+    config = Config.load([], {}, str(tmp_path))
+    assert config.changed_modules() == []
+    os.utime(helper, (1, 1))
+
+    again = config.reload()
+
+    assert again.changed_modules() == ["tiamat_test_changing"]
+    monkeypatch.delitem(sys.modules, "tiamat_test_changing")
+
+
+def test_a_user_without_a_group_gets_his_own(tmp_path: Path) -> None:
+    """Workers of another user don't keep the group of root."""
+    if os.geteuid() != 0:
+        pytest.skip("only root runs workers as somebody else")
+    someone = pwd.getpwnam("nobody")
+
+    config = Config.load(["-u", "nobody"], {}, str(tmp_path))
+    other = Config.load(["-u", "nobody", "-g", "0"], {}, str(tmp_path))
+
+    assert (someone.pw_uid, someone.pw_gid) == (config.user, config.group)
+    assert config.origin("group") == "login group of user, --user"
+    assert other.group == 0
+
+
+@pytest.mark.parametrize(
+    ("words", "complaint"),
+    [
+        (
+            ["--capture-output"],
+            "--capture-output True needs a file to write to; set errorlog too",
+        ),
+        (["--max-surge", "0"], "max_unavailable = 0 leave no way to replace a worker"),
+        (["--threads", "4"], "--threads '4' needs the threads worker"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_told(
+    tmp_path: Path, words: list[str], complaint: str
+) -> None:
+    """Each value may be right and both together wrong."""
+    with pytest.raises(ConfigError) as caught:
+        Config.load(words, {}, str(tmp_path))
+
+    assert complaint in str(caught.value)
+
+
+# --- Logs -------------------------------------------------------------------
+
+
+class LoudLog(Log):
+    """A logger class of a user's."""
+
+    def info(self, msg: object, *args: object, **options: object) -> None:
+        """Say it loudly."""
+        super().info(str(msg).upper(), *args)
+
+
+def test_the_logs_are_opened_as_the_settings_say(tmp_path: Path) -> None:
+    """Files, level and class come from the settings."""
+    path = tmp_path / "log"
+    config = Config(errorlog=str(path), loglevel="info", logger_class=LoudLog)
+
+    log = config.open_log()
+    log.info("hello")
+    log.close()
+
+    assert "[INFO] HELLO" in path.read_text()
+    assert isinstance(log, LoudLog)
+    assert logging.getLogger("tiamat.error").handlers == []
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        (
+            {"errorlog": "/no/such/log"},
+            "errorlog = '/no/such/log' can't be opened: No such file or directory",
+        ),
+        (
+            {"accesslog": "/"},
+            "accesslog = '/' can't be opened: Is a directory",
+        ),
+        (
+            {"logconfig": "/no/such.ini"},
+            "logconfig = '/no/such.ini' can't be opened: No such file or directory",
+        ),
+        (
+            {"logconfig_dict": {"version": 3}},
+            "logconfig_dict = {'version': 3} is no logging configuration:"
+            " Unsupported version: 3",
+        ),
+        (
+            {"logger_class": "tiamat.nope:Log"},
+            "logger_class = 'tiamat.nope:Log' can't be imported: No module named",
+        ),
+    ],
+)
+def test_logs_that_cannot_be_opened_are_told(
+    values: dict[str, object], complaint: str
+) -> None:
+    """The setting that is wrong is named, with its place."""
+    config = Config(**values)
+
+    with pytest.raises(ConfigError) as caught:
+        config.open_log()
+
+    assert complaint in str(caught.value)
+    assert str(caught.value).startswith("Config(")

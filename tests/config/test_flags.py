@@ -1,0 +1,127 @@
+"""The command line, made of the settings."""
+
+from typing import Any
+
+import pytest
+
+import tiamat
+from tiamat.config import Config, flags, later
+from tiamat.errors import ConfigError
+
+
+def parse(*words: str, source: str = "") -> flags.Flags:
+    """Parse a command line of ours."""
+    return flags.parse(Config.settings.values(), words, source)
+
+
+def usage_error(capsys: pytest.CaptureFixture[str], *words: str) -> str:
+    """What is said about a command line that can't be understood."""
+    with pytest.raises(SystemExit) as caught:
+        parse(*words)
+    assert caught.value.code == 2
+    return capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("words", "given"),
+    [
+        (["-w", "3"], {"workers": "3"}),
+        (["--workers=3"], {"workers": "3"}),
+        (["-b", "a", "-b", "b"], {"bind": ["a", "b"]}),
+        (["-D"], {"daemon": True}),
+        (["--no-sendfile"], {"sendfile": False}),
+        (["--limit-request-field_size", "1"], {"limit_request_field_size": "1"}),
+        (["--limit-request-field-size", "1"], {"limit_request_field_size": "1"}),
+        (["--log-file", "x"], {"errorlog": "x"}),
+        (["--error-log", "x"], {"errorlog": "x"}),  # abbreviated, as argparse allows
+        ([], {}),
+    ],
+)
+def test_flags_are_texts_by_setting(words: list[str], given: dict[str, Any]) -> None:
+    """Every spelling of gunicorn's is known; what is not given is not there."""
+    assert given == parse(*words).given
+
+
+def test_the_application_stands_anywhere() -> None:
+    """APP may come before, between and behind the flags."""
+    assert parse("app:app", "-w", "3").app == "app:app"
+    assert parse("-w", "3", "app:app").app == "app:app"
+    assert parse("-w", "3").app is None
+
+
+def test_a_misspelt_flag_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    """The error says which flag was probably meant."""
+    expected = (
+        "tiamat: error: there is no flag --wrokers; did you mean --workers?\n"
+        "Try `tiamat --help` for the flags.\n"
+    )
+    assert expected == usage_error(capsys, "--wrokers=3", "app")
+    assert "there is no flag --zzzzzzz\n" in usage_error(capsys, "--zzzzzzz")
+
+
+def test_a_second_application_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """The word that is too much is shown."""
+    found = usage_error(capsys, "app:app", "other:app")
+
+    assert "one application is enough: what is 'other:app'?" in found
+
+
+def test_a_flag_without_its_value_is_refused(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """argparse's own errors say where to look too."""
+    found = usage_error(capsys, "--workers")
+
+    assert "argument -w/--workers: expected one argument" in found
+    assert "Try `tiamat --help`" in found
+
+
+def test_errors_name_the_variable_that_held_the_words(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A flag in TIAMAT_CMD_ARGS is not looked for on the command line."""
+    with pytest.raises(SystemExit):
+        parse("--nope", source="TIAMAT_CMD_ARGS")
+
+    assert "tiamat: error: TIAMAT_CMD_ARGS: there is no" in capsys.readouterr().err
+    with pytest.raises(ConfigError, match="TIAMAT_CMD_ARGS: --preload is a gunicorn"):
+        parse("--preload", source="TIAMAT_CMD_ARGS")
+
+
+@pytest.mark.parametrize("flag", sorted(later.NAMES))
+def test_a_flag_of_gunicorns_that_comes_later_is_recognised(flag: str) -> None:
+    """Who comes from gunicorn hears that we know, and that it is not done."""
+    expected = f"{flag} is a gunicorn setting that Tiamat does not have yet"
+    with pytest.raises(ConfigError) as caught:
+        parse(flag, "app:app")
+    assert expected == str(caught.value)
+
+
+def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--version`` prints it and exits with 0."""
+    with pytest.raises(SystemExit) as caught:
+        parse("--version")
+
+    assert caught.value.code == 0
+    assert f"tiamat {tiamat.__version__}\n" == capsys.readouterr().out
+
+
+def test_the_help_has_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
+    """``--help`` shows each chapter and each setting that has a flag."""
+    with pytest.raises(SystemExit):
+        parse("--help")
+
+    shown = capsys.readouterr().out
+    for setting in Config.settings.values():
+        for flag in setting.flags:
+            assert flag in shown
+        if setting.flags:
+            assert f"{setting.chapter.__doc__}:" in shown
+
+
+def test_nothing_that_we_have_is_said_to_come_later() -> None:
+    """The list of what is missing shrinks with each setting that is made."""
+    ours = {flag for setting in Config.settings.values() for flag in setting.flags}
+
+    assert not set(Config.settings) & set(later.FLAGS)
+    assert not ours & set(later.NAMES)
