@@ -7,17 +7,22 @@ A specification is ``module``, ``module:name``, ``module:name.attribute`` or
 """
 
 import difflib
+import os
 import sys
 from dataclasses import dataclass
+from functools import partial
 from importlib import import_module
 from types import FunctionType, ModuleType
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeAlias
 
 from tiamat.errors import AppError, StartupError
 
 DEFAULT_NAMES: Final = ("application", "app")
 
 COROUTINE: Final = 0x80  # inspect.CO_COROUTINE; importing inspect costs 2 MB
+
+Call: TypeAlias = tuple[list[Any], dict[str, Any]]
+"""The arguments of a factory, positional and by name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +40,7 @@ class Spec:
     text: str
     module: str
     name: str = ""
-    call: tuple[list[Any], dict[str, Any]] | None = None
+    call: Call | None = None
 
 
 def parse_spec(text: str) -> Spec:
@@ -49,26 +54,24 @@ def parse_spec(text: str) -> Spec:
     rest = rest.strip()
     if not module or (colon and not rest):
         raise AppError(f"{text!r} names no application; write module:name")
-    if not all(part.isidentifier() for part in module.split(".")):
-        raise AppError(f"{text!r} names no module{path_hint(module, rest)}")
-    if "(" in rest:
-        name, call = parse_call(text, rest)
-    else:
-        name, call = rest, None
-    if rest and not all(part.isidentifier() for part in name.split(".")):
-        raise AppError(f"{text!r}: {name!r} is no name; write module:name")
-    return Spec(text, module, name, call)
-
-
-def path_hint(module: str, rest: str) -> str:
-    """For who wrote the path of a file, the module in it."""
     if module.endswith(".py") or "/" in module:
-        dotted = module.removesuffix(".py").removeprefix("./").strip("/")
-        return f"; did you mean '{dotted.replace('/', '.')}:{rest or 'application'}'?"
-    return "; write module:name"
+        dotted = module.removeprefix("./").removesuffix(".py").replace("/", ".")
+        meant = f"{dotted}:{rest or DEFAULT_NAMES[0]}"
+        raise AppError(f"{text!r} names a file; did you mean {meant!r}?")
+    if not is_dotted(module):
+        raise AppError(f"{text!r}: {module!r} is no name of a module")
+    name, call = parse_call(text, rest) if "(" in rest else (rest, None)
+    if rest and not is_dotted(name):
+        raise AppError(f"{text!r}: {name!r} is no name; write module:name")
+    return Spec(text.strip(), module, name, call)
 
 
-def parse_call(text: str, rest: str) -> tuple[str, tuple[list[Any], dict[str, Any]]]:
+def is_dotted(name: str) -> bool:
+    """Whether it is a name, or names with points between them."""
+    return all(part.isidentifier() for part in name.split("."))
+
+
+def parse_call(text: str, rest: str) -> tuple[str, Call]:
     """The name and the arguments of ``factory("literal", key=1)``."""
     import ast
 
@@ -79,10 +82,14 @@ def parse_call(text: str, rest: str) -> tuple[str, tuple[list[Any], dict[str, An
     if not isinstance(call, ast.Call):
         raise AppError(f"{text!r}: {rest!r} is not a call of a function")
     try:
-        if any(keyword.arg is None for keyword in call.keywords):
-            raise ValueError
         positional = [ast.literal_eval(node) for node in call.args]
-        named = {k.arg or "": ast.literal_eval(k.value) for k in call.keywords}
+        named = {
+            argument.arg: ast.literal_eval(argument.value)
+            for argument in call.keywords
+            if argument.arg is not None
+        }
+        if len(named) != len(call.keywords):  # **more
+            raise ValueError
     except ValueError:
         raise AppError(
             f"{text!r}: the arguments must be literals, like 'text', 1, True or [1, 2]"
@@ -100,56 +107,30 @@ def load(text: str) -> object:
             ``__cause__`` is the exception, for the log.
     """
     spec = parse_spec(text)
-    module = load_module(spec)
-    app = find(module, spec)
+    app = find(load_module(spec), spec)
     if spec.call is not None:
         app = make(app, spec)
     if not callable(app):
-        raise AppError(
-            f"{text!r} is no application: it is not callable but {described(app)}"
-        )
+        raise AppError(f"{spec.text!r} is no application but {described(app)}")
     return app
+
+
+# --- Steps ------------------------------------------------------------------
 
 
 def load_module(spec: Spec) -> ModuleType:
     """Import the module of *spec*, and tell its absence from its failure."""
     try:
         return import_module(spec.module)
-    except ModuleNotFoundError as error:
-        missing = error.name or ""
-        if spec.module == missing or spec.module.startswith(missing + "."):
-            raise StartupError(no_module(spec, missing)) from error
-        raise StartupError(failed(spec, error)) from error
     except (Exception, SystemExit) as error:
-        raise StartupError(failed(spec, error)) from error
-
-
-def no_module(spec: Spec, missing: str) -> str:
-    """There is no module *missing*: what was looked for, and where."""
-    if spec.module.endswith(".py") and missing == spec.module:
-        name = spec.name or "application"
-        hint = f"; did you mean '{spec.module.removesuffix('.py')}:{name}'?"
-    else:
-        hint = f" (looked in {sys.path[0] or '.'} and where Python looks else)"
-    return f"no module named {missing!r}, wanted for {spec.text!r}{hint}"
-
-
-def failed(spec: Spec, error: BaseException) -> str:
-    """The module is there, and its own code failed."""
-    trace, place = error.__traceback__, ""
-    while trace is not None:
-        file = trace.tb_frame.f_code.co_filename
-        if not file.startswith("<frozen"):
-            place = f" ({file}, line {trace.tb_lineno})"
-        trace = trace.tb_next
-    if isinstance(error, SyntaxError):
-        place = f" ({error.filename}, line {error.lineno})"
-        what = f"SyntaxError: {error.msg}"
-    elif isinstance(error, SystemExit):
-        what = f"it called sys.exit({error.code!r})"
-    else:
-        what = f"{type(error).__name__}: {error}"
-    return f"{spec.module!r} failed while it was imported: {what}{place}"
+        missing = getattr(error, "name", None) or ""
+        if isinstance(error, ModuleNotFoundError) and (
+            spec.module == missing or spec.module.startswith(f"{missing}.")
+        ):
+            raise StartupError(no_module(spec, missing)) from error
+        raise StartupError(
+            f"{spec.module!r} failed while it was imported: {reason(error)}"
+        ) from error
 
 
 def find(module: ModuleType, spec: Spec) -> Any:
@@ -160,60 +141,102 @@ def find(module: ModuleType, spec: Spec) -> Any:
                 return getattr(module, name)
         raise AppError(
             f"module {spec.module!r} has neither 'application' nor 'app'"
-            f"{what_is_there(module, '')}"
+            + (has_submodule(module) or could_be_meant(module))
         )
     found: Any = module
-    done: list[str] = []
+    owner = spec.module
     for part in spec.name.split("."):
         try:
             found = getattr(found, part)
         except AttributeError:
-            owner = ".".join([spec.module, *done])
-            kind = "object" if done else "module"
+            kind = "module" if found is module else "object"
             raise AppError(
                 f"{kind} {owner!r} has no attribute {part!r}"
-                f"{what_is_there(found, part)}"
+                + (nearest(found, part, spec) or could_be_meant(module))
             ) from None
-        done.append(part)
+        owner = f"{owner}.{part}"
     return found
-
-
-def what_is_there(owner: object, wanted: str) -> str:
-    """Names near to *wanted*, or else those that could be an application."""
-    public = [name for name in dir(owner) if not name.startswith("_")]
-    near = difflib.get_close_matches(wanted, public, 1, 0.6)
-    if near:
-        return f"; did you mean {near[0]!r}?"
-    if isinstance(owner, ModuleType):
-        public = [name for name in public if could_be_app(owner, name)]
-        if not public:
-            return "; nothing in it can be called"
-    return f"; there is {', '.join(public[:8])}" if public else ""
-
-
-def could_be_app(module: ModuleType, name: str) -> bool:
-    """Whether it is a function or an object of the module's own, not a class."""
-    value = getattr(module, name, None)
-    if isinstance(value, type) or not callable(value):
-        return False
-    return getattr(value, "__module__", module.__name__) == module.__name__ or (
-        not isinstance(value, FunctionType)
-    )
 
 
 def make(factory: Any, spec: Spec) -> object:
     """Call the factory with the arguments of *spec*."""
     positional, named = spec.call or ([], {})
     if not callable(factory):
-        raise AppError(
-            f"{spec.text!r}: {spec.name!r} is no factory but {described(factory)}"
-        )
+        what = described(factory)
+        raise AppError(f"{spec.text!r}: {spec.name!r} is no factory but {what}")
     try:
         return factory(*positional, **named)
     except (Exception, SystemExit) as error:
-        raise StartupError(
-            f"{spec.text!r} failed: {type(error).__name__}: {error}"
-        ) from error
+        raise StartupError(f"{spec.text!r} failed: {reason(error)}") from error
+
+
+# --- What went wrong, in words ----------------------------------------------
+
+
+def no_module(spec: Spec, missing: str) -> str:
+    """There is no module *missing*: where we looked, and what was meant, perhaps."""
+    here = sys.path[0] if sys.path else "."
+    here = here or os.getcwd()
+    try:
+        names = [name.partition(".")[0] for name in os.listdir(here)]
+    except OSError:
+        names = []
+    near = difflib.get_close_matches(spec.module, names, 1, 0.7)
+    name = f":{spec.name}" if spec.name else ""
+    hint = f"; did you mean {near[0] + name!r}?" if near else ""
+    return f"no module named {missing!r} (looked in {here} and Python's path){hint}"
+
+
+def reason(error: BaseException) -> str:
+    """What an exception says, and the last line of Python that it came from."""
+    trace, place = error.__traceback__, ""
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if not file.startswith("<frozen"):
+            place = f" ({file}, line {trace.tb_lineno})"
+        trace = trace.tb_next
+    if isinstance(error, SyntaxError):
+        return f"SyntaxError: {error.msg} ({error.filename}, line {error.lineno})"
+    if isinstance(error, SystemExit):
+        return f"it called sys.exit({error.code!r}){place}"
+    text = f": {error}" if str(error) else ""
+    return f"{type(error).__name__}{text}{place}"
+
+
+def nearest(owner: object, wanted: str, spec: Spec) -> str:
+    """The attribute of *owner* that looks most like *wanted*, if one does."""
+    public = [name for name in dir(owner) if not name.startswith("_")]
+    near = difflib.get_close_matches(wanted, public, 1, 0.6)
+    if not near:
+        return ""
+    before = spec.name.split(".")[: spec.name.split(".").index(wanted)]
+    return f"; did you mean '{spec.module}:{'.'.join([*before, near[0]])}'?"
+
+
+def has_submodule(module: ModuleType) -> str:
+    """For a Django project: the application is in its module ``wsgi``."""
+    for directory in getattr(module, "__path__", ()):
+        if os.path.isfile(os.path.join(directory, "wsgi.py")):
+            return f"; did you mean '{module.__name__}.wsgi'?"
+    return ""
+
+
+def could_be_meant(module: ModuleType) -> str:
+    """What in *module* could be an application, or make one."""
+    names = []
+    for name, value in vars(module).items():
+        home = getattr(value, "__module__", module.__name__)
+        if name.startswith("_") or isinstance(value, type) or not callable(value):
+            continue
+        if isinstance(value, FunctionType):
+            if home == module.__name__:
+                takes_two = value.__code__.co_argcount >= 2
+                names.append(name if takes_two else f"{name}()")
+        else:
+            names.append(name)
+    if not names:
+        return ", and nothing in it can be called"
+    return f"; what could be meant: {', '.join(sorted(names)[:8])}"
 
 
 def described(value: object) -> str:
@@ -224,23 +247,25 @@ def described(value: object) -> str:
     return f"{'an' if name[0] in 'aeiou' else 'a'} {name}"
 
 
+# --- WSGI or ASGI? ----------------------------------------------------------
+
+
 def interface(app: object) -> Literal["wsgi", "asgi"]:
     """
     Which of the two interfaces *app* speaks.
 
     ASGI applications are coroutine functions, or objects whose ``__call__`` is
-    one; in doubt three arguments (scope, receive, send) against two tell.
+    one, or take ``scope, receive, send``.
     """
     function: Any = app
-    while hasattr(function, "func"):  # functools.partial
+    while isinstance(function, partial):
         function = function.func
-    if not hasattr(function, "__code__"):
-        function = type(function).__call__ if callable(function) else None
-    function = getattr(function, "__func__", function)
+    if not hasattr(function, "__code__") and callable(function):
+        function = getattr(function, "__func__", type(function).__call__)
     code = getattr(function, "__code__", None)
     if code is None:
         return "wsgi"
-    if code.co_flags & COROUTINE:
-        return "asgi"
     names = code.co_varnames[: code.co_argcount]
-    return "asgi" if names[-3:] == ("scope", "receive", "send") else "wsgi"
+    if code.co_flags & COROUTINE or names[-3:] == ("scope", "receive", "send"):
+        return "asgi"
+    return "wsgi"

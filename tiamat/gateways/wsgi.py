@@ -32,7 +32,7 @@ class Transport(Protocol):
 class Log(Protocol):
     def warning(self, msg: str, /, *args: object) -> None: ...
 
-    def exception(self, msg: str, /, *args: object) -> None: ...
+    def error(self, msg: str, /, *args: object, exc_info: BaseException) -> None: ...
 
 
 class _EnvironNames(dict[bytes, str]):
@@ -113,6 +113,12 @@ class StartResponse:
         else:
             head = self.head(-1)
             self.transport.write(head, *response.data(data))
+
+    def early_hints(self, headers: list[tuple[str, str]]) -> None:
+        """``wsgi.early_hints``: send a 103 before the response (RFC 8297)."""
+        hints = self.response.interim(103, headers)
+        if hints:
+            self.transport.write(hints)
 
     def head(self, size: int) -> bytes:
         """The head; *size* is the body's length where it is known, else -1."""
@@ -224,13 +230,13 @@ class WSGIGateway:
         """
         start = StartResponse(self, response, transport)
         if request.version == "1.1":
-            environ["wsgi.early_hints"] = EarlyHints(response, transport)
+            environ["wsgi.early_hints"] = start.early_hints
         body: Iterable[bytes] = ()
         try:
             try:
                 body = self.app(environ, start)
-                if body.__class__ is list and len(body) == 1 and not response.status:  # type: ignore[arg-type]
-                    chunk = body[0]  # type: ignore[index]
+                if body.__class__ is list and len(body) == 1 and not response.status:
+                    chunk = body[0]
                     head = start.head(len(chunk))
                     transport.write(head, *response.data(chunk))
                     response.end()
@@ -302,7 +308,7 @@ class WSGIGateway:
         if isinstance(error, InvalidResponse):
             self.log.warning("%s %s: %s", request.method, path, error)
         else:
-            self.log.exception("error handling %s %s", request.method, path)
+            self.log.error("error handling %s %s", request.method, path, exc_info=error)
         if response.status:
             response.keep_alive = False
             return
@@ -328,21 +334,6 @@ class WSGIGateway:
         if response.dropped:
             names = b", ".join(response.dropped).decode()
             self.log.warning("%s: hop-by-hop header %s not passed on", where, names)
-
-
-class EarlyHints:
-    """``wsgi.early_hints``: send a 103 before the response (RFC 8297)."""
-
-    __slots__ = ("response", "transport")
-
-    def __init__(self, response: Response, transport: Transport) -> None:
-        self.response = response
-        self.transport = transport
-
-    def __call__(self, headers: list[tuple[str, str]]) -> None:
-        hints = self.response.interim(103, headers)
-        if hints:
-            self.transport.write(hints)
 
 
 def add_repeated(environ: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:

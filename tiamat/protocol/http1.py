@@ -339,9 +339,10 @@ class Connection:
         fields = dict(headers)
         if len(fields) != len(headers) or b"" in fields:
             headers, fields = self._check_names(headers)
-        request = Request(
-            _METHODS[method], target, known_version(version), headers, fields
-        )
+        known = _VERSIONS.get(version)
+        if known is None:
+            raise wrong_version(version)
+        request = Request(_METHODS[method], target, known, headers, fields)
         self._check_request(request)
         self._current = request
         self.requests.append(request)
@@ -465,11 +466,8 @@ class Connection:
         ]
 
 
-def known_version(version: bytes) -> str:
+def wrong_version(version: bytes) -> ProtocolError:
     """RFC 9112, 2.3, and 9110, 15.6.6: only 1.1 and 1.0 are spoken here."""
-    known = _VERSIONS.get(version)
-    if known is None:
-        if version[:5] == b"HTTP/":
-            raise UnsupportedVersion(f"version {version[:16]!r}")
-        raise ProtocolError(f"version {version[:16]!r}")
-    return known
+    if version[:5] == b"HTTP/":
+        return UnsupportedVersion(f"version {version[:16]!r}")
+    return ProtocolError(f"version {version[:16]!r}")

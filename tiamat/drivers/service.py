@@ -1,0 +1,53 @@
+"""What connections need, chosen and built once per worker."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from tiamat.gateways.wsgi import Log, WSGIGateway
+from tiamat.protocol.headers import Names
+from tiamat.protocol.http1 import ParserFactory
+from tiamat.protocol.limits import Limits
+from tiamat.protocol.request import Request
+from tiamat.protocol.response import Response
+from tiamat.types import Environ
+
+Finished = Callable[[Request, Response, Environ, tuple[str, str], float], None]
+"""Called behind the last byte: request, response, environ, peer, seconds it took."""
+
+
+@dataclass(slots=True)
+class Timeouts:
+    """
+    How long a client may keep us waiting, in seconds.
+
+    Attributes:
+        header: From the connection, or the first byte of a later request, to
+            the end of its head.
+        body: Without a byte of the body.
+        write: Without the client taking a byte.
+        keepalive: Between two requests; 0 closes behind each.
+        linger: For the client to close behind our last byte.
+    """
+
+    header: float = 10.0
+    body: float = 30.0
+    write: float = 30.0
+    keepalive: float = 2.0
+    linger: float = 2.0
+
+
+@dataclass(slots=True)
+class Service:
+    """All that a connection needs to know, and no setting."""
+
+    gateway: WSGIGateway
+    log: Log
+    limits: Limits
+    names: Names
+    parser: ParserFactory
+    timeouts: Timeouts
+    finished: Finished | None = None
+    begun: Callable[[Request], None] | None = None
+    spool_directory: str | None = None
+    response_spool_limit: int = 64 << 20
+    limit_connections: int = 0
