@@ -127,7 +127,8 @@ def test_a_wrong_specification_is_told(site: Path, spec: str, complaint: str) ->
         ),
         (
             "shop:zzz",
-            "has no attribute 'zzz'; ,
+            "has no attribute 'zzz'; what could be meant: app, application,"
+            " broken(), create_app(), leaving(), nothing()",
         ),
         (
             "shop:Deep.sit",
