@@ -30,9 +30,22 @@ def report(results: Results) -> str:
     for path, runs in results.slow.items():
         title = f"200 slow readers of {SLOW_TITLES[path]}, 200 slow senders of a head"
         sections.append((title, slow_table(runs)))
-    text = "\n\n".join(f"### {title}\n\n{body}" for title, body in sections)
+    text = "\n\n".join(f"## {title}\n\n{body}" for title, body in sections)
     left_out = [f"{name}: left out, {why}" for name, why in results.failures.items()]
     return "\n\n".join(filter(None, [text, "\n".join(left_out)])) + "\n"
+
+
+def page(results: Results, text: str) -> str:
+    """Return a page of documentation around the tables."""
+    about = results.about
+    versions = ", ".join(f"{name} {v}" for name, v in about["versions"].items())
+    return (
+        f"# Benchmarks on CPython {about['python']}\n\n"
+        f"Measured on {about['date']}: {about['processor']}, {about['cores']} cores,"
+        f" Linux {about['kernel']}; {versions}.\n"
+        "Written by `scripts/bench`; what the columns mean: [benchmarks.md]"
+        f"(benchmarks.md).\n\n{text}"
+    )
 
 
 def load_table(loads: Loads, *, idle: bool) -> str:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, TypeVar
 from bench import measure
 from bench.chart import chart
 from bench.environment import ROOT, default_python, prepare
-from bench.report import SLOW_TITLES, report
+from bench.report import SLOW_TITLES, page, report
 from bench.results import Results, describe
 from bench.scenarios import SCENARIOS
 from bench.servers import COMMANDS, Cores, DidNotStartError, Running
@@ -119,10 +119,11 @@ def publish(results: Results, folder: Path) -> None:
     text = report(results)
     print(text)
     version = ".".join(results.about["python"].split(".")[:2])
-    stem = folder / f"benchmarks-{version}"
-    results.write(stem.with_name(stem.name + ".json"))
-    stem.with_name(stem.name + ".svg").write_text(chart(results))
-    say(f"Written: {stem}.json and .svg")
+    name = f"benchmarks-{version}"
+    results.write(folder / f"{name}.json")
+    (folder / f"{name}.md").write_text(page(results, text))
+    (folder / f"{name}.svg").write_text(chart(results))
+    say(f"Written: {folder / name}.json, .md and .svg")
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
