@@ -97,12 +97,13 @@ class Connection:
             answered first.
         reading: What the next byte belongs to.
         eof: The peer sends no more.
+        surplus: Bytes came that will be left unread.
     """
 
     __slots__ = (
         "_current", "_feed", "_head", "_headers", "_held", "_left", "_limits",
         "_make_parser", "_names", "_overhead", "_raw", "eof", "error", "reading",
-        "requests",
+        "requests", "surplus",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, parser: ParserFactory, names: Names) -> None:
@@ -110,6 +111,7 @@ class Connection:
         self.error: ProtocolError | None = None
         self.reading = Reading.HEAD
         self.eof = False
+        self.surplus = False
         self._limits = limits
         self._names = names
         self._make_parser = parser
@@ -162,6 +164,11 @@ class Connection:
         """The next byte would be a request's first."""
         return self.reading is Reading.HEAD and self._raw is None and not self._held
 
+    @property
+    def empty_behind(self) -> bool:
+        """Nothing came behind the last request that we know of."""
+        return not self._held and not self.requests and not self.surplus
+
     def resume(self) -> None:
         """A request was taken: look at what was held back meanwhile."""
         if self._held and not self.paused:
@@ -186,6 +193,7 @@ class Connection:
                 elif self.reading is Reading.CHUNKS:
                     data = self._receive_chunks(data)
                 else:
+                    self.surplus = True
                     return
         except Exception as error:
             self._failed(error)

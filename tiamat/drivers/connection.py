@@ -1,0 +1,335 @@
+"""
+One connection of the selector loop: socket ⇄ protocol ⇄ gateway.
+
+Complete requests only: a slow sender costs a descriptor and a few kilobytes,
+never the worker. A slow reader neither: what it doesn't take waits outside the
+application. Requests of one connection are answered in order, one at a time.
+"""
+
+import select
+import socket
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+from tiamat.drivers.outgoing import FileSlice, Outgoing
+from tiamat.protocol.http1 import Connection
+from tiamat.protocol.request import Request
+from tiamat.protocol.response import Response, refusal
+from tiamat.system.spool import spool_file
+from tiamat.types import Environ
+
+if TYPE_CHECKING:
+    from tiamat.drivers.evented import EventedLoop
+
+READ_SIZE: Final = 65536
+
+# Buffers up to this are copied into one; larger ones go out by sendmsg.
+_COPIED: Final = 16384
+
+# A request's body waits in memory up to here, then in a file.
+_BODY_MEMORY: Final = 65536
+
+
+class Wait(IntEnum):
+    """What a connection waits for, and so which timeout runs."""
+
+    HEAD = 0
+    BODY = 1
+    IDLE = 2
+    WRITE = 3
+    LINGER = 4
+
+
+class EventedConnection:
+    """
+    An accepted socket and the protocol state on it.
+
+    Attributes:
+        deadline: Point on the monotonic clock at which its patience ends.
+        wait: For what.
+    """
+
+    __slots__ = (
+        "base", "broken", "closing", "deadline", "fileno", "http", "loop", "out",
+        "peer", "reported", "sock", "wait",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        loop: "EventedLoop",
+        sock: socket.socket,
+        peer: tuple[str, str],
+        base: Environ,
+    ) -> None:
+        service = loop.service
+        self.loop = loop
+        self.sock = sock
+        self.fileno = sock.fileno()
+        self.peer = peer
+        self.base = base
+        self.http = Connection(service.limits, service.parser, service.names)
+        self.out: Outgoing | None = None
+        self.closing = False
+        self.broken = False
+        self.wait = Wait.HEAD
+        self.deadline = loop.now + service.timeouts.header
+        self.reported: tuple[Request, Response, Environ, float] | None = None
+
+    # Reading
+
+    def on_readable(self) -> None:
+        """
+        Take what came, and serve what is complete.
+
+        Hot: once per request.
+        """
+        try:
+            data = self.sock.recv(READ_SIZE)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.abort()
+            return
+        if self.wait is Wait.LINGER:
+            if not data:
+                self.abort()
+            return
+        http = self.http
+        if data:
+            http.receive_data(data)
+        else:
+            http.receive_eof()
+        requests = http.requests
+        if requests and requests[0].complete and self.out is None:
+            self.serve(requests.pop(0))
+        else:
+            self.wait_for_more()
+
+    def wait_for_more(self) -> None:
+        """Nothing to serve yet: refuse, close, or wait for the rest."""
+        http = self.http
+        if self.out is not None:
+            return  # the response comes first; on_writable looks again
+        request = http.requests[0] if http.requests else None
+        if request is not None and request.complete:
+            self.serve(http.requests.pop(0))
+        elif http.error is not None:
+            self.refuse(http.error.status)
+        elif http.eof:
+            self.abort()
+        elif request is not None:
+            self._receive_body(request)
+        elif self.wait is Wait.IDLE and not http.empty:
+            self.wait_until(Wait.HEAD, self.loop.service.timeouts.header)
+
+    def _receive_body(self, request: Request) -> None:
+        """Bytes of a body came, or are to come."""
+        self.wait_until(Wait.BODY, self.loop.service.timeouts.body)
+        body = request.body
+        if body is None:
+            if request.expect_continue:
+                request.expect_continue = False
+                self.write(Response(request).interim(100))
+        elif body.waiting > _BODY_MEMORY or body.file is not None:
+            if body.file is None:
+                body.file = spool_file(self.loop.service.spool_directory)
+            body.file.write(body.take())
+
+    def refuse(self, status: int) -> None:
+        """Answer what broke the protocol, and close."""
+        self.loop.refused += 1
+        self.write(refusal(status, self.loop.common.lines))
+        self.closing = True
+        if self.out is None:
+            self.close_slowly()
+
+    # Serving
+
+    def serve(self, request: Request) -> None:
+        """
+        Run the application on one complete request.
+
+        Hot: once per request.
+        """
+        loop = self.loop
+        if request.body is not None and request.body.file is not None:
+            request.body.file.write(request.body.take())
+            request.body.file.seek(0)
+        response = Response(request)
+        if response.keep_alive and not loop.keeps_alive(self):
+            response.keep_alive = False
+        environ = loop.begin(request, self)
+        loop.handle(request, response, self, environ)
+        began = loop.now
+        loop.end(response)
+        if request.body is not None and request.body.file is not None:
+            request.body.file.close()
+        self.closing = not response.keep_alive or self.broken
+        if loop.service.finished is not None:
+            self.reported = (request, response, environ, began)
+        if self.out is None:
+            self.responded()
+
+    def responded(self) -> None:
+        """
+        The last byte of a response is with the kernel: what next?
+
+        Hot: once per request.
+        """
+        if self.reported is not None:
+            self._report(self.reported)
+        if self.closing:
+            self.close_slowly()
+            return
+        http = self.http
+        if http.requests or not http.empty:
+            http.resume()
+            self.loop.again.append(self)
+            self.wait_until(Wait.HEAD, self.loop.service.timeouts.header)
+            return
+        if http.error is not None or http.eof:
+            self.wait_for_more()
+            return
+        self.wait = Wait.IDLE
+        self.deadline = self.loop.now + self.loop.keepalive
+
+    def _report(self, reported: tuple[Request, Response, Environ, float]) -> None:
+        request, response, environ, began = reported
+        self.reported = None
+        finished = self.loop.service.finished
+        if finished is not None:
+            seconds = self.loop.clock() - began
+            finished(request, response, environ, self.peer, seconds)
+
+    # Writing: the gateway's transport
+
+    def write(self, *buffers: bytes) -> None:
+        """
+        Send *buffers*; what the socket doesn't take waits outside.
+
+        Hot: once per response in the common case, one system call.
+        """
+        if self.broken:
+            return
+        if self.out is not None:
+            for buffer in buffers:
+                self._put(memoryview(buffer))
+            return
+        try:
+            if len(buffers) == 1 or len(buffers[1]) <= _COPIED:
+                data = b"".join(buffers)
+                sent = self.sock.send(data)
+                if sent != len(data):
+                    self._put(memoryview(data)[sent:])
+                return
+            sent = self.sock.sendmsg(buffers)
+        except BlockingIOError:
+            sent = 0
+        except OSError:
+            self.broken = True
+            return
+        for buffer in buffers:
+            if sent < len(buffer):
+                self._put(memoryview(buffer)[sent:])
+                sent = 0
+            else:
+                sent -= len(buffer)
+
+    def write_file(self, fileno: int, offset: int, count: int) -> None:
+        """Have the kernel send a part of a file, behind what waits."""
+        if self.broken:
+            return
+        out = self._waiting()
+        out.put_file(fileno, offset, count)
+        self._flush_now(out)
+
+    def _put(self, data: memoryview) -> None:
+        out = self._waiting()
+        out.put(data)
+        if out.spooled > self.loop.service.response_spool_limit:
+            self.loop.wait_for_reader(self, out)
+
+    def _waiting(self) -> Outgoing:
+        """The queue for what the socket doesn't take; made when it is needed."""
+        out = self.out
+        if out is None:
+            out = self.out = Outgoing(self.loop.service.spool_directory)
+            self.loop.watch(self, select.EPOLLOUT)
+            self.wait_until(Wait.WRITE, self.loop.service.timeouts.write)
+        return out
+
+    def _flush_now(self, out: Outgoing) -> None:
+        try:
+            if out.send(self.sock):
+                self._all_sent()
+        except BlockingIOError:
+            pass  # EPOLLOUT tells when
+        except OSError:
+            self.broken = True
+
+    def on_writable(self) -> None:
+        """The peer took something: send more."""
+        out = self.out
+        if out is None:
+            return
+        self.wait_until(Wait.WRITE, self.loop.service.timeouts.write)
+        try:
+            done = out.send(self.sock)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.abort()
+            return
+        if done:
+            self._all_sent()
+            self.responded()
+
+    def _all_sent(self) -> None:
+        if self.out is not None:
+            self.out.close()
+            self.out = None
+            self.loop.watch(self, select.EPOLLIN)
+
+    # Ending
+
+    def wait_until(self, wait: Wait, timeout: float) -> None:
+        self.wait = wait
+        self.deadline = self.loop.now + timeout
+
+    def close_slowly(self) -> None:
+        """
+        Close behind our last byte, without a reset that would overtake it.
+
+        A socket that is closed with bytes unread sends RST, and the peer may
+        then lose our response (RFC 9112, 9.6). So: end our side, read what
+        still comes, bounded by a deadline, while others are served.
+        """
+        if self.broken or self.http.eof:
+            self.abort()
+            return
+        if self.http.error is None and self.http.empty_behind:
+            self.abort()
+            return
+        try:
+            self.sock.shutdown(socket.SHUT_WR)
+        except OSError:
+            self.abort()
+            return
+        self.wait_until(Wait.LINGER, self.loop.service.timeouts.linger)
+        self.loop.watch(self, select.EPOLLIN)
+
+    def abort(self) -> None:
+        """Close now."""
+        if self.reported is not None:
+            self._report(self.reported)
+        for request in self.http.requests:
+            if request.body is not None and request.body.file is not None:
+                request.body.file.close()
+        if self.out is not None:
+            self.out.close()
+            self.out = None
+        self.loop.forget(self)
+        self.sock.close()
+
+
+__all__ = ["READ_SIZE", "EventedConnection", "FileSlice", "Wait"]

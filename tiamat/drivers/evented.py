@@ -1,0 +1,342 @@
+"""
+A selector loop that serves complete requests, one at a time.
+
+The loop owns the sockets, the clock and the deadlines; a connection owns its
+protocol state. Deadlines are numbers on the connections, looked at once a
+second: nothing is armed or cancelled per request.
+"""
+
+import errno
+import heapq
+import select
+import socket
+import time
+from collections.abc import Callable, Sequence
+from contextlib import suppress
+from typing import Final, Protocol
+
+from tiamat.drivers.connection import EventedConnection, Wait
+from tiamat.drivers.outgoing import Outgoing
+from tiamat.drivers.service import Service
+from tiamat.protocol.request import Request
+from tiamat.protocol.response import Response
+from tiamat.types import Environ
+
+_MAX_EVENTS: Final = 256
+_SWEEP: Final = 1.0  # seconds between two looks at all deadlines
+
+# accept() can't go on for want of something that others may give back. nginx
+# pauses 500 ms.
+_EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+_ACCEPT_PAUSE: Final = 0.5
+
+Handle = Callable[[Request, Response, EventedConnection, Environ], None]
+
+
+class Row(Protocol):
+    """This process's place in the scoreboard."""
+
+    def beat(self, now: float, /) -> None: ...
+    def begin(self, now: float, text: bytes, /) -> None: ...
+    def end(self) -> None: ...
+    def idle_elsewhere(self) -> bool: ...
+
+
+class EventedLoop:
+    """
+    Accepts, reads, serves and times out.
+
+    Attributes:
+        now: The monotonic clock, read behind each poll and each application call.
+        handled: Requests that were answered by the application.
+        errors: Of those, with a status of 500 and above.
+        refused: Requests that broke the protocol.
+        accepting: New connections are taken.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[socket.socket],
+        service: Service,
+        row: Row,
+        handle: Handle,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.service = service
+        self.common = service.gateway.common
+        self.handle = handle
+        self.clock = clock
+        self.now = clock()
+        self.keepalive = service.timeouts.keepalive
+        self.handled = 0
+        self.errors = 0
+        self.refused = 0
+        self.again: list[EventedConnection] = []
+        self.accepting = False
+        self._alone = True
+        self._row = row
+        self._epoll = select.epoll()
+        self._connections: dict[int, EventedConnection] = {}
+        self._listeners = {sock.fileno(): sock for sock in listeners}
+        self._bases = {sock.fileno(): self._base(sock) for sock in listeners}
+        self._wakeups: dict[int, Callable[[], object]] = {}
+        self._calls = 0
+        self._resume_at = 0.0
+        self._sweep_at = self.now + _SWEEP
+        self._waits_logged: set[int] = set()
+
+    def _base(self, sock: socket.socket) -> Environ:
+        name = sock.getsockname()
+        if isinstance(name, tuple):
+            return self.service.gateway.base_environ(name[0], str(name[1]), "http")
+        return self.service.gateway.base_environ("localhost", "", "http")
+
+    # The turn
+
+    def turn(self, timeout: float) -> None:
+        """
+        Wait for something, at most *timeout* seconds, and do it.
+
+        The listener is looked at first and one connection accepted, whatever
+        else is ready: with EPOLLEXCLUSIVE nobody else was woken for it.
+        """
+        self._row.beat(self.now)
+        events = self._epoll.poll(0 if self.again else timeout, _MAX_EVENTS)
+        self.now = self.clock()
+        self._refresh()
+        listeners = self._listeners
+        for fileno, _ in events:
+            if fileno in listeners and self.accepting:
+                self._accept(listeners[fileno])
+        if self.again:
+            self._look_again()
+        connections = self._connections
+        for fileno, mask in events:
+            ready = connections.get(fileno)
+            if ready is not None:
+                if mask & ~select.EPOLLOUT:
+                    ready.on_readable()
+                else:
+                    ready.on_writable()
+            elif fileno in self._wakeups:
+                self._wakeups[fileno]()
+        if self.now >= self._sweep_at:
+            self._sweep()
+
+    def _look_again(self) -> None:
+        """Connections with requests that came behind others: one each."""
+        again, self.again = self.again, []
+        for connection in again:
+            if connection.fileno in self._connections:
+                connection.wait_for_more()
+
+    def _refresh(self) -> None:
+        second = int(self.now)
+        if second != self._second:
+            self._second = second
+            self.common.refresh(int(time.time()))
+
+    _second = -1
+
+    def watch_wakeup(self, fileno: int, call: Callable[[], object]) -> None:
+        """Call *call* in the turn in which *fileno* becomes readable."""
+        self._wakeups[fileno] = call
+        self._epoll.register(fileno, select.EPOLLIN)
+
+    # Accepting
+
+    def accept(self, *, alone: bool) -> None:
+        """Begin to take connections; *alone*: no other worker could."""
+        self._alone = alone
+        self.accepting = True
+        flags = select.EPOLLIN | getattr(select, "EPOLLEXCLUSIVE", 0)
+        for fileno in self._listeners:
+            self._epoll.register(fileno, flags)
+
+    def set_alone(self, *, alone: bool) -> None:
+        """Tell whether other workers could take connections, too."""
+        self._alone = alone
+
+    def _accept(self, listener: socket.socket) -> bool:
+        """Take one connection; False if there was none."""
+        try:
+            sock, name = listener.accept()
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self._pause_accepting(error)
+            return False
+        sock.setblocking(False)
+        peer = (name[0], str(name[1])) if isinstance(name, tuple) else ("", "")
+        connection = EventedConnection(self, sock, peer, self._bases[listener.fileno()])
+        limit = self.service.limit_connections
+        if limit and len(self._connections) >= limit:
+            self._evict(limit)
+        fileno = connection.fileno
+        self._connections[fileno] = connection
+        self._epoll.register(fileno, select.EPOLLIN)
+        connection.on_readable()
+        return True
+
+    def _pause_accepting(self, error: OSError) -> None:
+        """Out of descriptors or memory: leave it to others for a moment."""
+        self.service.log.warning("accept: %s, pausing", error.strerror)
+        for fileno in self._listeners:
+            self._epoll.unregister(fileno)
+        self.accepting = False
+        self._resume_at = self.now + _ACCEPT_PAUSE
+        self._sweep_at = min(self._sweep_at, self._resume_at)
+
+    def _evict(self, limit: int) -> None:
+        """
+        Make room: close those that have waited longest without a request.
+
+        A hundredth at once, so that looking for them is paid for by many.
+        """
+        waiting = [c for c in self._connections.values() if c.out is None]
+        for connection in heapq.nsmallest(
+            max(1, limit // 100), waiting, key=lambda c: c.deadline
+        ):
+            connection.abort()
+
+    def close_listeners(self) -> None:
+        """Take no more connections. From any thread."""
+        accepting, self.accepting = self.accepting, False
+        for fileno, listener in self._listeners.items():
+            if accepting:
+                with suppress(OSError):  # another thread was first
+                    self._epoll.unregister(fileno)
+            listener.close()
+        self._listeners = {}
+        self._resume_at = 0.0
+
+    def accept_all(self) -> None:
+        """Take every connection that the kernel still holds for us."""
+        for listener in self._listeners.values():
+            while self._accept(listener):
+                self._row.beat(self.now)
+
+    # What connections call
+
+    def keeps_alive(self, connection: EventedConnection) -> bool:
+        """
+        Whether a connection may stay behind its response.
+
+        Not while another worker is idle: it would wait here behind the
+        requests of others. Hot: once per request.
+        """
+        if not self.keepalive or not self.accepting:
+            return False
+        return (
+            self._alone
+            or bool(connection.http.requests)
+            or (not self._row.idle_elsewhere())
+        )
+
+    def begin(self, request: Request, connection: EventedConnection) -> Environ:
+        """Say in the scoreboard what is about to run. Hot: once per request."""
+        self._row.begin(self.now, b"%s %s" % (request.method.encode(), request.target))
+        return self.service.gateway.environ(request, connection.base, connection.peer)
+
+    def end(self, response: Response) -> None:
+        """The application has returned. Hot: once per request."""
+        self._row.end()
+        self.now = self.clock()
+        self._refresh()
+        self._calls += 1
+        self.handled += 1
+        if response.status >= 500:
+            self.errors += 1
+
+    def watch(self, connection: EventedConnection, mask: int) -> None:
+        """Wait for reading or for writing."""
+        if connection.fileno in self._connections:
+            self._epoll.modify(connection.fileno, mask)
+
+    def forget(self, connection: EventedConnection) -> None:
+        """A connection closes."""
+        self._connections.pop(connection.fileno, None)
+
+    def wait_for_reader(self, connection: EventedConnection, out: Outgoing) -> None:
+        """
+        Stand still until a reader has taken enough: the spool is full.
+
+        Bounded by the write timeout without a byte taken.
+        """
+        self.service.log.warning(
+            "response_spool_limit=%d reached, waiting for %s",
+            self.service.response_spool_limit, connection.peer[0],
+        )  # fmt: skip
+        poll = select.poll()
+        poll.register(connection.fileno, select.POLLOUT)
+        while out.spooled > self.service.response_spool_limit // 2:
+            stalled_at = self.clock() + self.service.timeouts.write
+            while not poll.poll(1000):
+                self._row.beat(self.clock())
+                if self.clock() >= stalled_at:
+                    connection.broken = True
+                    return
+            try:
+                out.send(connection.sock)
+            except OSError:
+                connection.broken = True
+                return
+
+    # Deadlines
+
+    def _sweep(self) -> None:
+        """Look at every deadline."""
+        now = self.now
+        self._sweep_at = now + _SWEEP
+        if self._resume_at and now >= self._resume_at:
+            self._resume_at = 0.0
+            self.accept(alone=self._alone)
+        late = [c for c in self._connections.values() if c.deadline <= now]
+        if not late:
+            return
+        # A worker that was long in the application must not hold that against
+        # clients whose bytes wait in the kernel: only silence expires.
+        poll = select.poll()
+        for connection in late:
+            if connection.wait is not Wait.WRITE:
+                poll.register(connection.fileno, select.POLLIN)
+        speaking = {fileno for fileno, _ in poll.poll(0)}
+        for connection in late:
+            if connection.fileno not in speaking or connection.wait is Wait.LINGER:
+                self._expire(connection)
+
+    def _expire(self, connection: EventedConnection) -> None:
+        """End a connection whose peer kept us waiting too long."""
+        begun = connection.http.requests or not connection.http.empty
+        if connection.wait in (Wait.HEAD, Wait.BODY) and begun:
+            connection.refuse(408)
+        else:
+            connection.abort()
+
+    # Ending
+
+    @property
+    def idle(self) -> bool:
+        """No connection is left."""
+        return not self._connections
+
+    def drain(self, deadline: float) -> None:
+        """
+        Serve what is here until it is done, or until *deadline*.
+
+        An idle connection stays for its next request, which is answered with
+        ``Connection: close``: closing it at once would race with that request.
+        """
+        idle_until = self.clock() + min(self.keepalive, 3.0)
+        for connection in self._connections.values():
+            if connection.wait is Wait.IDLE or connection.http.empty:
+                connection.deadline = min(connection.deadline, idle_until)
+        while self._connections and self.clock() < deadline:
+            self._sweep_at = 0.0
+            self.turn(min(0.2, max(0.0, deadline - self.clock())))
+
+    def close(self) -> None:
+        """Close everything now."""
+        for connection in list(self._connections.values()):
+            connection.abort()
+        self.close_listeners()
+        self._epoll.close()
