@@ -126,7 +126,7 @@ def test_who_holds_a_port_is_named(listen: Listen) -> None:
 def test_a_foreign_address_is_explained(listen: Listen) -> None:
     """An address of another machine is an error that says so."""
     with pytest.raises(BindError, match="no interface of this machine has"):
-        listen("192.0.2.1:0")
+        listen("203.0.113.113:0")
 
 
 def test_a_foreign_name_is_explained(listen: Listen) -> None:

@@ -10,7 +10,7 @@ import select
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from tiamat.config.config import Config, complaint
 from tiamat.errors import BindError, TiamatError
@@ -19,7 +19,18 @@ from tiamat.observe.log import Log
 from tiamat.observe.sink import STANDARD
 from tiamat.system import sockets
 
-LOG_METHODS = ("debug", "info", "warning", "error", "critical", "exception", "access")
+LOG_METHODS: Final = (
+    "debug",
+    "info",
+    "warning",
+    "error",
+    "critical",
+    "exception",
+    "access",
+)
+
+ANSWER_LIMIT: Final = select.PIPE_BUF - 1
+"""What a pipe takes in one piece, less the sign that there is an answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,19 +181,19 @@ def in_child(what: str, attempt: Callable[[], str], timeout: float | None) -> st
         except BaseException as error:
             text = f"{what} failed: {type(error).__name__}: {error}"
         finally:
-            os.write(writer, b"=" + text.encode("utf-8", "replace"))
+            os.write(writer, b"=" + text.encode("utf-8", "replace")[:ANSWER_LIMIT])
             os._exit(0)  # no atexit functions, no destructors of the parent's
     os.close(writer)
     if select.select([reader], (), (), timeout)[0]:
-        with open(reader, "rb") as pipe:
-            answer = pipe.read()
+        # One read: the application may have forked, so the end may never come.
+        answer = os.read(reader, ANSWER_LIMIT + 1)
     else:
-        os.close(reader)
         os.kill(pid, signal.SIGKILL)
         answer = f"={what} takes longer than {timeout:g} seconds".encode()
+    os.close(reader)
     status = os.waitpid(pid, 0)[1]
     if answer:
-        return answer[1:].decode()
+        return answer[1:].decode(errors="ignore")
     if os.WIFSIGNALED(status):
         name = signal.Signals(os.WTERMSIG(status)).name
         return f"{what} crashed the process with {name}"

@@ -1,0 +1,123 @@
+"""``tiamat``: the command, as a person meets it."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import tiamat
+from tiamat import cli
+
+
+def command(
+    directory: Path, *words: str, **environ: str
+) -> "subprocess.CompletedProcess[str]":
+    """Run ``python -m tiamat`` in *directory* until it ends."""
+    kept = {k: v for k, v in os.environ.items() if k in ("PATH", "HOME", "LANG")}
+    return subprocess.run(
+        [sys.executable, "-m", "tiamat", *words],
+        cwd=directory,
+        env=kept | environ,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def test_the_version_is_told(tmp_path: Path) -> None:
+    """``tiamat --version`` and ``-v``."""
+    for flag in ("--version", "-v"):
+        done = command(tmp_path, flag)
+
+        assert (done.returncode, done.stdout) == (0, f"tiamat {tiamat.__version__}\n")
+
+
+def test_without_an_application_the_cure_is_told(tmp_path: Path) -> None:
+    """Status 1, one line, and a guess from what lies there."""
+    done = command(tmp_path)
+    assert done.returncode == 1
+    assert done.stderr == (
+        "tiamat: error: no application: name it on the command line"
+        " (`tiamat module:name`), or as wsgi_app in the configuration file\n"
+    )
+
+    (tmp_path / "mysite").mkdir()
+    (tmp_path / "mysite" / "wsgi.py").touch()
+    assert "did you mean `tiamat mysite.wsgi`?" in command(tmp_path).stderr
+
+    (tmp_path / "app.py").touch()
+    assert "did you mean `tiamat app`?" in command(tmp_path).stderr
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "text"),
+    [
+        (["--wrokers", "2"], 2, "there is no flag --wrokers; did you mean --workers?"),
+        (["a", "b"], 2, "one application is enough: what is 'b'?"),
+        (["-t", "soon", "a"], 1, "--timeout 'soon' is not a number of seconds"),
+        (["-c", "none.py", "a"], 1, "none.py does not exist"),
+        (["--preload", "a"], 1, "--preload is a gunicorn setting that Tiamat does"),
+        (["-b", "8000", "a"], 1, "a port alone is no address; write 127.0.0.1:8000"),
+    ],
+)
+def test_a_mistake_is_one_line_and_a_status(
+    tmp_path: Path, words: list[str], status: int, text: str
+) -> None:
+    """2 for usage, 1 for settings; never a traceback."""
+    done = command(tmp_path, *words)
+
+    assert status == done.returncode
+    assert done.stderr.startswith("tiamat: error: ")
+    assert text in done.stderr
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
+def test_settings_are_printed_with_their_origins(tmp_path: Path) -> None:
+    """``--print-config`` needs no application."""
+    (tmp_path / "tiamat.conf.py").write_text("\nworkers = 3\nwrokers = 4\n")
+
+    done = command(tmp_path, "--print-config", PORT="9000")
+
+    assert done.returncode == 0
+    lines = [" ".join(line.split()) for line in done.stdout.splitlines()]
+    assert "workers = 3 # tiamat.conf.py, line 2" in lines
+    assert "bind = ['0.0.0.0:9000'] # PORT" in lines
+    assert done.stderr == (
+        "tiamat: warning: tiamat.conf.py, line 3: wrokers is no setting;"
+        " did you mean workers?\n"
+    )
+
+
+def test_printing_into_a_pipe_that_closes_is_no_error(tmp_path: Path) -> None:
+    """``tiamat --print-config | head -1``."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "wb") as closed:
+        done = subprocess.run(
+            [sys.executable, "-m", "tiamat", "--print-config"],
+            cwd=tmp_path,
+            stdout=closed,
+            stderr=subprocess.PIPE,
+            check=False,
+            timeout=60,
+        )
+
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_the_shells_name_of_the_directory_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A symlink to the current release stays one, for reloads and re-execs."""
+    (tmp_path / "release-1").mkdir()
+    (tmp_path / "current").symlink_to("release-1")
+    monkeypatch.chdir(tmp_path / "current")
+
+    monkeypatch.setenv("PWD", str(tmp_path / "current"))
+    assert str(tmp_path / "current") == cli.start_directory()
+    monkeypatch.setenv("PWD", "/somewhere/else")
+    assert str(tmp_path / "release-1") == cli.start_directory()
