@@ -1,0 +1,194 @@
+"""The bench measures what it says it measures."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+
+from bench import chart, client, procfs, report, wrk
+from bench.measure import Load, Memory, Slow
+from bench.results import Results, median, ratio
+from bench.run import parse
+
+
+def load(cpu_us: float) -> Load:
+    """Figures of which only the CPU time matters."""
+    return Load(cpu_us, 1000.0, 1.5, 10.0, 20.0, 0, 0)
+
+
+def results() -> Results:
+    """A run of two servers and all kinds of measurement."""
+    return Results(
+        about={
+            "date": "2026-01-01",
+            "python": "3.11.9",
+            "versions": {"tiamat-server": "1.0", "granian": "2.8"},
+            "processor": "P",
+            "cores": 2,
+            "kernel": "6.1",
+        },
+        load={"hello": {"granian": [load(20.0)], "tiamat": [load(10.0)]}},
+        memory={"tiamat": [Memory(2000, 1024.0)], "gunicorn": [Memory(0, None)]},
+        slow={"/big": {"tiamat": [Slow(0.2, 0.3, 1.0, 3.5, 200, 0)]}},
+        failures={"bjoern": "does not build"},
+    )
+
+
+def test_the_family_of_a_process_includes_grandchildren() -> None:
+    """
+    A server's CPU time is that of all its processes.
+    """
+    code = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'input()'])"
+    with subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE) as child:
+        while len(family := procfs.family(os.getpid())) < 3:
+            assert child.poll() is None
+        assert child.stdin is not None
+        child.stdin.close()
+
+    assert [os.getpid(), child.pid] == family[:2]
+
+
+def test_cpu_time_is_that_of_the_scheduler() -> None:
+    """
+    Work shows in it, in nanoseconds, and only the time on the CPU.
+    """
+    before = procfs.cpu_time(os.getpid())
+    sum(range(300_000))
+    after = procfs.cpu_time(os.getpid())
+
+    assert 100_000 < after - before < 60_000_000_000
+
+
+def test_a_process_that_has_ended_has_no_memory_and_no_time() -> None:
+    """
+    A worker may end between the listing of its family and the look at it.
+    """
+    with subprocess.Popen([sys.executable, "-c", ""]) as child:
+        pass
+
+    assert (
+        procfs.cpu_time(child.pid),
+        procfs.pss(child.pid),
+        procfs.private(child.pid),
+    ) == (0, 0, 0)
+
+
+def test_private_memory_grows_with_what_is_kept() -> None:
+    """
+    Memory per connection is the growth of the worker's private pages.
+    """
+    before = procfs.private(os.getpid())
+    kept = os.urandom(8 << 20)
+
+    grown = procfs.private(os.getpid()) - before
+    assert len(kept) / 1024 * 0.8 < grown
+
+
+def test_the_figures_of_wrk_are_found_in_its_output() -> None:
+    """
+    wrk prints a report of its own before them.
+    """
+    output = (
+        "Running 1s test\n  10 requests\n\nFIGURES "
+        '{"requests": 10, "seconds": 1.0, "errors": 0, "p50_ms": 1, "p99_ms": 2}\n'
+    )
+
+    assert wrk.Figures(10, 1.0, 0, 1, 2) == wrk.figures(output)
+
+
+def test_wrk_that_fails_is_an_error_with_its_words() -> None:
+    """
+    It is not a server that answers nothing.
+    """
+    with pytest.raises(RuntimeError, match="unable to connect"):
+        wrk.figures("unable to connect to 127.0.0.1:1 Connection refused\n")
+
+
+def test_ratios_are_taken_within_each_round() -> None:
+    """
+    A round in which the machine was slow counts the same.
+    """
+    loads = {
+        "tiamat": [load(10), load(30), load(11)],
+        "granian": [load(20), load(60), load(22)],
+    }
+    expected = 0.5
+
+    assert expected == ratio(loads, "tiamat", "granian")
+    assert load(11) == median(loads["tiamat"])
+
+
+def test_the_report_has_a_table_for_each_measurement() -> None:
+    """
+    Ratios are to Tiamat; what could not be measured is named.
+    """
+    text = report.report(results())
+
+    assert "| granian |           20.0 |          0.50 |" in text
+    assert "| tiamat   |      1,024 |          2000 |" in text
+    assert "| gunicorn | keeps none |             0 |" in text
+    assert "+2.50" in text
+    assert "bjoern: left out, does not build" in text
+
+
+def test_the_chart_is_svg_with_a_bar_for_each_server() -> None:
+    """
+    Its bars are as long as their figures say.
+    """
+    root = ElementTree.fromstring(chart.chart(results()))  # noqa: S314 - our own
+    bars = root.findall("{http://www.w3.org/2000/svg}rect")
+    widths = [float(bar.attrib["width"]) for bar in bars]
+
+    assert [bar.attrib["class"] for bar in bars] == ["tiamat", "peer"]
+    assert pytest.approx(2.0, rel=0.01) == widths[1] / widths[0]
+
+
+def test_the_results_are_kept_as_json(tmp_path: Path) -> None:
+    """
+    Medians first, and every round, so that others can do their own sums.
+    """
+    results().write(tmp_path / "deep" / "figures.json")
+    whole = json.loads((tmp_path / "deep" / "figures.json").read_text())
+
+    expected = [10.0, 20.0]
+    assert expected == [
+        whole["medians"]["hello"]["tiamat"]["cpu_us"],
+        whole["rounds"]["load"]["hello"]["granian"][0]["cpu_us"],
+    ]
+
+
+def test_a_partial_run_does_not_replace_the_published_figures() -> None:
+    """
+    Only a whole run writes to docs/.
+    """
+    assert parse([]).output.name == "docs"
+    assert "docs" not in parse(["--quick"]).output.parts
+    assert "docs" not in parse(["--servers=granian"]).output.parts
+
+
+def test_an_unknown_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    """
+    The error names those there are.
+    """
+    with pytest.raises(SystemExit):
+        parse(["--scenarios=hallo"])
+
+    assert "'hallo' is not one of hello, browser" in capsys.readouterr().err
+
+
+def test_a_connection_that_the_server_closed_is_not_idle() -> None:
+    """
+    Idle connections are counted by whether the server still has them.
+    """
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        while_open = client.is_open(ours)
+        theirs.close()
+        after = client.is_open(ours)
+
+    assert (while_open, after, client.is_open(None)) == (True, False, False)
