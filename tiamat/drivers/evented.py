@@ -39,7 +39,6 @@ class Row(Protocol):
     def beat(self, now: float, /) -> None: ...
     def begin(self, now: float, text: bytes, /) -> None: ...
     def end(self) -> None: ...
-    def idle_elsewhere(self) -> bool: ...
 
 
 class EventedLoop:
@@ -60,6 +59,8 @@ class EventedLoop:
         service: Service,
         row: Row,
         handle: Handle,
+        *,
+        others_idle: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
@@ -73,7 +74,7 @@ class EventedLoop:
         self.refused = 0
         self.again: list[EventedConnection] = []
         self.accepting = False
-        self._alone = True
+        self._others_idle = others_idle
         self._row = row
         self._epoll = select.epoll()
         self._connections: dict[int, EventedConnection] = {}
@@ -145,17 +146,12 @@ class EventedLoop:
 
     # Accepting
 
-    def accept(self, *, alone: bool) -> None:
-        """Begin to take connections; *alone*: no other worker could."""
-        self._alone = alone
+    def accept(self) -> None:
+        """Begin to take connections."""
         self.accepting = True
         flags = select.EPOLLIN | getattr(select, "EPOLLEXCLUSIVE", 0)
         for fileno in self._listeners:
             self._epoll.register(fileno, flags)
-
-    def set_alone(self, *, alone: bool) -> None:
-        """Tell whether other workers could take connections, too."""
-        self._alone = alone
 
     def _accept(self, listener: socket.socket) -> bool:
         """Take one connection; False if there was none."""
@@ -226,11 +222,7 @@ class EventedLoop:
         """
         if not self.keepalive or not self.accepting:
             return False
-        return (
-            self._alone
-            or bool(connection.http.requests)
-            or (not self._row.idle_elsewhere())
-        )
+        return bool(connection.http.requests) or not self._others_idle()
 
     def begin(self, request: Request, connection: EventedConnection) -> Environ:
         """Say in the scoreboard what is about to run. Hot: once per request."""
@@ -289,7 +281,7 @@ class EventedLoop:
         self._sweep_at = now + _SWEEP
         if self._resume_at and now >= self._resume_at:
             self._resume_at = 0.0
-            self.accept(alone=self._alone)
+            self.accept()
         late = [c for c in self._connections.values() if c.deadline <= now]
         if not late:
             return
