@@ -1,0 +1,106 @@
+"""
+What master and worker tell each other: a dataclass each.
+
+On the wire a message is JSON, ``["Ready", {}]``: it can be read in a trace, and a
+worker that has gone bad can't make the master execute anything, as with pickle.
+"""
+
+import json
+from dataclasses import dataclass, fields
+from typing import Final, TypeAlias
+
+TEXT_LIMIT: Final = 40_000
+"""The most characters of a text in a message; of longer ones the end is kept."""
+
+
+# --- From a worker to the master ---------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """The worker has loaded the application; it waits for ``Accept``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retiring:
+    """The worker wants to be replaced; it serves until it gets ``Drain``."""
+
+    reason: str  # "max_requests", …
+
+
+@dataclass(frozen=True, slots=True)
+class Stack:
+    """The answer to ``Dump``: what every thread of the worker does."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The worker can't load the application, and exits with this status."""
+
+    status: int
+    text: str
+
+
+# --- From the master to a worker ---------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Accept:
+    """Begin to accept connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """
+    Finish what is here, then exit.
+
+    ``final``: nobody serves after you, so first serve what waits in the kernel's
+    queue of every listener that is not inherited; nothing new gets in there.
+    """
+
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reopen:
+    """Open the log files again: they were rotated."""
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """Say at once what your threads do; the answer is ``Stack``."""
+
+
+Message: TypeAlias = Ready | Retiring | Stack | Failed | Accept | Drain | Reopen | Dump
+
+KINDS: Final[dict[str, type[Message]]] = {
+    kind.__name__: kind
+    for kind in (Ready, Retiring, Stack, Failed, Accept, Drain, Reopen, Dump)
+}
+
+
+def encode(message: Message) -> bytes:
+    """The message as it goes over a channel."""
+    values = {}
+    for field in fields(message):
+        value = getattr(message, field.name)
+        values[field.name] = value[-TEXT_LIMIT:] if isinstance(value, str) else value
+    return json.dumps([type(message).__name__, values], ensure_ascii=False).encode(
+        "utf-8", "backslashreplace"
+    )
+
+
+def decode(data: bytes) -> Message:
+    """
+    The message that these bytes are.
+
+    Raises:
+        ValueError: they are none.
+    """
+    try:
+        name, values = json.loads(data)
+        return KINDS[name](**values)
+    except (KeyError, TypeError) as error:
+        raise ValueError(f"no message: {data[:80]!r}") from error

@@ -1,0 +1,126 @@
+"""Processes: who they run as, what they are called, how they ended."""
+
+import os
+import resource
+import signal
+from pathlib import Path
+
+
+def available_cpus() -> int:
+    """
+    How many processors this process may use.
+
+    The smaller of its affinity and its cgroup quota, rounded up: a container with
+    1.5 of 64 processors has two.
+    """
+    if hasattr(os, "sched_getaffinity"):
+        count = len(os.sched_getaffinity(0))
+    else:
+        count = os.cpu_count() or 1
+    quota = cgroup_quota()
+    return count if quota is None else max(1, min(count, quota))
+
+
+def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), pid: str = "self") -> int | None:
+    """
+    How many processors the cgroups of a process allow, rounded up; None is no limit.
+
+    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, cpu.max: "$MAX
+    $PERIOD" in microseconds, $MAX may be "max". Every group above counts too.
+    """
+    try:
+        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+    except OSError:
+        return None
+    quotas = []
+    for line in lines:
+        _, controllers, group = line.split(":", 2)
+        version_2 = not controllers
+        if not version_2 and "cpu" not in controllers.split(","):
+            continue
+        top = root if version_2 else root / "cpu"
+        here = top / group.lstrip("/")
+        for directory in (here, *here.parents):
+            quotas.append(quota_of(directory, version_2=version_2))
+            if directory == top:
+                break
+    return min((quota for quota in quotas if quota), default=None)
+
+
+def quota_of(directory: Path, *, version_2: bool) -> int | None:
+    """How many processors one cgroup allows, rounded up; None is no limit."""
+    try:
+        if version_2:
+            limit, period = (directory / "cpu.max").read_text().split()
+        else:
+            limit = (directory / "cpu.cfs_quota_us").read_text()
+            period = (directory / "cpu.cfs_period_us").read_text()
+        return -(-int(limit) // int(period)) if int(limit) > 0 else None
+    except (OSError, ValueError):  # not there, or "max"
+        return None
+
+
+def raise_descriptor_limit() -> int:
+    """Raise the soft limit of open files to the hard one; return what it is now."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != hard:
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+        except (OSError, ValueError):  # macOS: the kernel's own limit is lower
+            return soft
+    return hard
+
+
+def set_privileges(uid: int, gid: int, *, initgroups: bool = False) -> None:
+    """
+    Run as this user and group from now on.
+
+    Root's other groups are left behind, for which gunicorn needs --initgroups.
+
+    Raises:
+        PermissionError: only root may.
+    """
+    if (uid, gid) == (os.geteuid(), os.getegid()):
+        return
+    if os.geteuid() == 0:
+        if initgroups:
+            os.initgroups(name_of(uid), gid)
+        else:
+            os.setgroups([])
+    if gid != os.getegid():
+        os.setgid(gid)
+    if uid != os.geteuid():
+        os.setuid(uid)
+
+
+def name_of(uid: int) -> str:
+    """The name of a user, or its number if it has none."""
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def set_title(text: str) -> None:
+    """What ``ps`` shows, if the package setproctitle is installed."""
+    try:
+        from setproctitle import setproctitle
+    except ImportError:
+        return
+    setproctitle(text)
+
+
+def status_in_words(status: int) -> str:
+    """How a process ended, from what ``waitpid`` says: ``killed by SIGSEGV``."""
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        try:
+            name = signal.Signals(number).name
+        except ValueError:  # a real-time signal
+            name = f"signal {number}"
+        core = " (core dumped)" if os.WCOREDUMP(status) else ""
+        return f"killed by {name}{core}"
+    code = os.WEXITSTATUS(status)
+    return "exited" if code == 0 else f"exited with status {code}"

@@ -1,0 +1,427 @@
+"""
+What every worker is: a process with privileges, signals, an application, an end.
+
+Its life: the master makes the object, calls the hook ``pre_fork`` with it and
+forks; the worker drops privileges, loads the application, says ``Ready``, waits
+for ``Accept``, serves in ``run``, drains and exits. A subclass overrides ``run``,
+and ``close_listeners`` if it watches them with something of its own.
+
+Two threads: the main one loads and serves. The helper listens to the master, also
+while the application keeps the main one busy: it can say what the main thread
+does, close the listeners when the master is gone, and ask for a drain.
+"""
+
+import faulthandler
+import gc
+import math
+import os
+import random
+import select
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from types import FrameType
+from typing import Any, Final, Protocol
+
+from tiamat.config import Config
+from tiamat.errors import StartupError, TiamatError
+from tiamat.gateways import loader
+from tiamat.observe.log import Log
+from tiamat.system import process
+from tiamat.system.channel import PATIENCE, Channel
+from tiamat.system.messages import (
+    Accept,
+    Drain,
+    Dump,
+    Failed,
+    Message,
+    Ready,
+    Reopen,
+    Retiring,
+    Stack,
+)
+from tiamat.system.scoreboard import Row
+from tiamat.system.signals import Wakeup
+from tiamat.system.sockets import Listener
+
+DUMP_SIGNAL: Final = signal.SIGRTMIN + 1 if sys.platform == "linux" else signal.SIGUSR2
+"""Makes the C library's side of Python write all stacks, whatever the code does."""
+
+BOOT_FAILED: Final = StartupError.exit_status
+
+CRASHED: Final = 255
+"""Exit status after an exception that is ours, or a worker class's, as gunicorn's."""
+
+ABORTED: Final = 1
+"""Exit status after SIGABRT, as gunicorn's."""
+
+
+class Server(Protocol):
+    """The master, as hooks see it."""
+
+    cfg: Any
+    log: Any
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerInit:
+    """
+    All that a worker is made of.
+
+    Attributes:
+        slot: its place in the roster.
+        generation: of the application and the settings: how many reloads before.
+        age: how many workers there were before it.
+        config: the settings.
+        listeners: what it accepts from.
+        channel: its end of the channel to the master.
+        row: its own, in the scoreboard.
+        log: the logs.
+        server: the view of the master that hooks get.
+        stacks: a descriptor that the stacks go to when all else fails.
+    """
+
+    slot: int
+    generation: int
+    age: int
+    config: Config
+    listeners: Sequence[Listener]
+    channel: Channel
+    row: Row
+    log: Log
+    server: Server
+    stacks: int = 2
+
+
+class Worker:
+    """
+    A process that serves. Override ``run``.
+
+    Attributes:
+        slot, generation: its place, and how many reloads there were before it.
+        age: how many workers there were before it.
+        pid, ppid: of the worker and of the master; pid is 0 before the fork.
+        cfg: the settings. ``config`` is the same.
+        log: the logs.
+        app: the application; None until it is loaded.
+        sockets: the listeners. ``listeners`` is the same.
+        row: its own, in the scoreboard.
+        alive: whether it goes on; False from the moment it shall stop.
+        booted: whether it has loaded the application.
+        aborted: whether the master has condemned it.
+        final: whether it serves the kernel's queues before it stops.
+        nr: how many requests it has answered.
+        max_requests: at how many of them it asks to be replaced.
+        wakeup: readable when ``handle_wakeup`` shall be called.
+    """
+
+    def __init__(self, init: WorkerInit) -> None:
+        self.slot = init.slot
+        self.generation = init.generation
+        self.age = init.age
+        self.cfg = self.config = init.config
+        self.sockets = self.listeners = list(init.listeners)
+        self.log = init.log
+        self.row = init.row
+        self.server = init.server
+        self.channel = init.channel
+        self.stacks = init.stacks
+        self.ppid = os.getpid()
+        self.pid = 0
+        self.app: Any = None
+        self.alive = True
+        self.booted = False
+        self.aborted = False
+        self.final = False
+        self.orphaned = False
+        self.nr = 0
+        self.max_requests = jittered(self.cfg)
+        self._retiring = False
+        self._accepted = False
+        self._reopen = False
+        self._stop_at = math.inf
+
+    @property
+    def name(self) -> str:
+        """What the log calls it: ``worker 3 gen=2 pid=4711``."""
+        return f"worker {self.slot} gen={self.generation} pid={self.pid or '?'}"
+
+    def __str__(self) -> str:
+        return self.name
+
+    # --- Its life -------------------------------------------------------------
+
+    def main(self) -> int:
+        """Live; return the exit status. Called in the new process, once."""
+        status = BOOT_FAILED
+        try:
+            self.boot()
+            status = CRASHED
+            self.booted = True
+            if self.wait_for_accept():
+                self.row.accept(True)
+                self.run()
+            status = 0
+        except SystemExit as error:
+            status = error.code if isinstance(error.code, int) else 0
+        except TiamatError as error:
+            if self.alive:  # else it failed because it was told to stop
+                self.fail(error)
+                status = error.exit_status
+            else:
+                status = 0
+        except BaseException as error:
+            self.log.exception("%s: %s", self, type(error).__name__)
+            if not self.booted:
+                self.send(Failed(status, f"{type(error).__name__}: {error}"))
+        finally:
+            self.alive = False
+            self.call_hook("worker_exit", self.server, self)
+        return status
+
+    def boot(self) -> None:
+        """Become a worker, and load the application."""
+        self.pid = os.getpid()
+        self.wakeup = Wakeup()
+        self.init_signals()
+        if self.cfg.post_fork is not None:
+            self.cfg.post_fork(self.server, self)
+        self.init_process()
+        self.start_helper()
+        self.load()
+        if self.cfg.post_worker_init is not None:
+            self.cfg.post_worker_init(self)
+        # What is here by now lives as long as the worker: the collector need not
+        # look at it again, nor write into pages that are shared with the master.
+        gc.collect()
+        gc.freeze()
+        self.row.beat(time.monotonic())
+        self.send(Ready())
+
+    def init_process(self) -> None:
+        """Drop privileges, take the process's name."""
+        cfg = self.cfg
+        process.set_privileges(cfg.user, cfg.group, initgroups=cfg.initgroups)
+        process.set_title(f"tiamat: {self.name} [{cfg.proc_name or cfg.app}]")
+        random.seed()  # else every worker throws the same dice
+
+    def load(self) -> None:
+        """Load the application; a subclass may load something else."""
+        if self.cfg.app is not None:
+            self.app = loader.load(self.cfg.app)
+
+    def fail(self, error: TiamatError) -> None:
+        """Say why there is no application to serve: here, and to the master."""
+        cause = error.__cause__
+        if cause is not None:
+            self.log.error("%s", "".join(traceback.format_exception(cause)).rstrip())
+        self.log.error("%s can't boot: %s", self, error)
+        self.send(Failed(error.exit_status, str(error)))
+
+    def wait_for_accept(self) -> bool:
+        """Wait until the master lets us serve; False if it tells us to stop."""
+        poll = select.poll()
+        poll.register(self.wakeup, select.POLLIN)
+        while self.alive and not self._accepted:
+            poll.poll()
+            self.handle_wakeup()
+        return self.alive
+
+    def run(self) -> None:
+        """
+        Serve until ``alive`` is False, then drain until ``deadline()``.
+
+        Watch ``wakeup`` beside the listeners. Beat at least once a second or so:
+        a worker whose row shows no heartbeat for ``timeout`` seconds is killed.
+        """
+        raise NotImplementedError
+
+    # --- What may happen meanwhile ---------------------------------------------
+
+    def handle_wakeup(self) -> None:
+        """
+        Do what was asked from other threads and from signals.
+
+        Call it in the main thread whenever ``wakeup`` is readable; look at
+        ``alive`` after it.
+        """
+        self.wakeup.clear()
+        if self._reopen:
+            self._reopen = False
+            self.log.reopen()
+
+    def deadline(self) -> float:
+        """When a graceful stop must be over; infinite while there is none."""
+        return self._stop_at
+
+    def drain(self, *, final: bool = False) -> None:
+        """Stop gracefully; from any thread, and from signal handlers."""
+        if self.alive:
+            self._stop_at = time.monotonic() + self.cfg.graceful_timeout
+        self.final = self.final or final
+        self.alive = False
+        self.row.accept(False)
+        self.wakeup.wake()
+
+    def close_listeners(self) -> None:
+        """
+        Close this worker's copies of the listeners.
+
+        The helper calls it when the master is gone, also while a request is in the
+        application. Override it if something watches them: an epoll set holds a
+        descriptor that was closed.
+        """
+        for listener in self.listeners:
+            listener.close()
+
+    def count_request(self) -> None:
+        """Count a request that was answered; ask for a replacement when it is time."""
+        self.nr += 1
+        if self.nr >= self.max_requests:
+            self.retire("max_requests")
+
+    def retire(self, reason: str) -> None:
+        """
+        Ask to be replaced.
+
+        The worker goes on serving until its replacement is ready; then the master
+        tells it to drain.
+        """
+        if not self._retiring and self.alive:
+            self._retiring = True
+            self.send(Retiring(reason))
+
+    def send(self, message: Message) -> bool:
+        """Tell the master; whether it will hear of it."""
+        return self.channel.send(message, patience=PATIENCE)
+
+    def call_hook(self, name: str, *args: object) -> None:
+        """Call a hook if there is one; what it raises is logged and no more."""
+        hook: Callable[..., object] | None = getattr(self.cfg, name)
+        if hook is None:
+            return
+        try:
+            hook(*args)
+        except Exception:
+            self.log.exception("%s: the hook %s failed", self, name)
+
+    # --- Signals --------------------------------------------------------------
+
+    def init_signals(self) -> None:
+        """
+        Handle the signals of a worker; the fork blocked them until here.
+
+        HUP, USR2 and the like are for the master: a terminal sends them to all.
+        """
+        self.wakeup.wake_on_signals()
+        for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH):
+            signal.signal(number, signal.SIG_IGN)
+        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGTERM, self.handle_term)
+        signal.signal(signal.SIGINT, self.handle_quit)
+        signal.signal(signal.SIGQUIT, self.handle_quit)
+        signal.signal(signal.SIGABRT, self.handle_abort)
+        signal.signal(signal.SIGUSR1, self.handle_usr1)
+        # A crash in C leaves its stack in the master's log too.
+        faulthandler.enable(self.stacks)
+        signal.signal(signal.SIGABRT, self.handle_abort)
+        faulthandler.register(DUMP_SIGNAL, self.stacks, all_threads=True)
+        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+
+    def handle_term(self, number: int, frame: FrameType | None) -> None:
+        """TERM: finish what is here. Before serving there is nothing to finish."""
+        self.drain()
+        if not self.booted:
+            raise SystemExit(0)
+
+    def handle_quit(self, number: int, frame: FrameType | None) -> None:
+        """INT, QUIT: stop at once, whatever is under way."""
+        self.alive = False
+        self._stop_at = time.monotonic()
+        self.call_hook("worker_int", self)
+        raise SystemExit(0)
+
+    def handle_abort(self, number: int, frame: FrameType | None) -> None:
+        """ABRT: the master has condemned this worker."""
+        self.alive = False
+        self.aborted = True
+        self.call_hook("worker_abort", self)
+        raise SystemExit(ABORTED)
+
+    def handle_usr1(self, number: int, frame: FrameType | None) -> None:
+        """USR1: reopen the logs, in the main loop."""
+        self._reopen = True
+
+    # --- The helper thread ------------------------------------------------------
+
+    def start_helper(self) -> None:
+        """Listen to the master, in a thread that ends with the process."""
+        threading.Thread(target=self.help, name="tiamat helper", daemon=True).start()
+
+    def help(self) -> None:
+        """Do what the master says, until it is gone."""
+        poll = select.poll()
+        poll.register(self.channel, select.POLLIN)
+        try:
+            while True:
+                poll.poll()
+                while (message := self.channel.receive()) is not None:
+                    self.obey(message)
+        except (EOFError, OSError, ValueError):
+            self.handle_orphaned()
+
+    def obey(self, message: Message) -> None:
+        """Do what one message says."""
+        match message:
+            case Accept():
+                self._accepted = True
+            case Drain(final):
+                self.drain(final=final)
+            case Reopen():
+                self._reopen = True
+            case Dump():
+                self.send(Stack(stacks_of_others()))
+        self.wakeup.wake()
+
+    def handle_orphaned(self) -> None:
+        """
+        The master is gone: accept nothing more, finish, leave.
+
+        A new master may want our addresses, so the listeners are closed at once.
+        Nobody is left to kill us if a request does not end, so we do.
+        """
+        if not self.alive and not self._stop_at < math.inf:
+            return
+        self.orphaned = True
+        self.log.warning("%s: the master is gone; finishing and leaving", self)
+        self.close_listeners()
+        self.drain()
+        time.sleep(max(0.0, self.deadline() - time.monotonic()) + 1.0)
+        self.log.error("%s: not finished in graceful_timeout; leaving", self)
+        os._exit(CRASHED)
+
+
+def jittered(config: Config) -> int | float:
+    """At how many requests a worker asks to be replaced; infinite for never."""
+    if not config.max_requests:
+        return math.inf
+    return config.max_requests + random.randint(0, config.max_requests_jitter)  # noqa: S311
+
+
+def stacks_of_others() -> str:
+    """What every thread but the calling one does, the main thread first."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    main, me = threading.main_thread().ident, threading.get_ident()
+    frames = sorted(sys._current_frames().items(), key=lambda item: item[0] != main)
+    return "\n".join(
+        f"Thread {names.get(ident, ident)}:\n"
+        + "".join(traceback.format_stack(frame)).rstrip()
+        for ident, frame in frames
+        if ident != me
+    )
