@@ -17,12 +17,15 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
 if TYPE_CHECKING:
-    from tiamat.protocol.http1 import Response
     from tiamat.protocol.request import Request
+    from tiamat.protocol.response import Response
     from tiamat.types import Address, Environ
 
+    Peer: TypeAlias = Address | tuple[str, str]
+    """An address as sockets have it, or host and port as texts."""
+
     Line: TypeAlias = Callable[
-        [Request | None, Response, Environ | None, Address, float, float], str
+        [Request | None, Response, Environ | None, Peer, float, float], str
     ]
     """The arguments are the attributes of ``Exchange``, in their order."""
 
@@ -44,7 +47,7 @@ class Exchange:
     request: "Request | None"
     response: "Response"
     environ: "Environ | None"
-    peer: "Address"
+    peer: "Peer"
     began: float
     seconds: float
 
@@ -101,7 +104,7 @@ def line_writer(template: str, atoms: tuple[Atom, ...]) -> "Line":
         request: "Request | None",
         response: "Response",
         environ: "Environ | None",
-        peer: "Address",
+        peer: "Peer",
         began: float,
         seconds: float,
     ) -> str:
@@ -132,11 +135,6 @@ def find_atom(name: str) -> tuple[Atom, str]:
     )
 
 
-def needs_response_headers(format: str) -> bool:
-    """Whether lines of *format* show a header of the response."""
-    return any((field["atom"] or "").endswith("}o") for field in FIELD.finditer(format))
-
-
 # --- Escaping ---------------------------------------------------------------
 
 
@@ -165,7 +163,7 @@ def host(exchange: Exchange) -> str:
     if exchange.environ and (address := exchange.environ.get("REMOTE_ADDR")):
         return escaped(str(address))
     peer = exchange.peer
-    return peer[0] if isinstance(peer, tuple) else NOTHING
+    return (peer[0] if isinstance(peer, tuple) else "") or NOTHING
 
 
 def user(exchange: Exchange) -> str:
@@ -235,15 +233,21 @@ def request_header(name: str) -> Atom:
 
 def response_header(name: str) -> Atom:
     """A header of the response."""
-    wanted = name.lower().encode("latin-1", "replace")
+    wanted = name.lower()
 
     def atom(exchange: Exchange) -> str:
-        for found, value in exchange.response.headers_out:
+        for field in exchange.response.headers:
+            found, value = map(as_text, field)
             if found.lower() == wanted:
-                return escaped(value.decode("latin-1"))
+                return escaped(value)
         return NOTHING
 
     return atom
+
+
+def as_text(text: str | bytes) -> str:
+    """A part of a header, which is text in WSGI and bytes in ASGI."""
+    return text if isinstance(text, str) else text.decode("latin-1")
 
 
 def variable(name: str) -> Atom:
