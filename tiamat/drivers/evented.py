@@ -307,9 +307,9 @@ class EventedLoop:
     # Ending
 
     @property
-    def idle(self) -> bool:
-        """No connection is left."""
-        return not self._connections
+    def connections(self) -> int:
+        """How many connections are open."""
+        return len(self._connections)
 
     def drain(self, deadline: float) -> None:
         """

@@ -78,7 +78,8 @@ class Scoreboard:
         """
         for index in range(self.size):
             if index not in self._taken:
-                row = Row(self.map, index, self._first + index * ROW_SIZE)
+                start = self._first + index * ROW_SIZE
+                row = Row(self.map, index, start, self.size)
                 self._taken[index] = row
                 self.map[index] = AWAY
                 return row
@@ -101,19 +102,6 @@ class Scoreboard:
         """What all processes counted, those that live and those that are gone."""
         return self.totals[index] + sum(row.counts[index] for row in self.rows())
 
-    def idle_elsewhere(self, row: "Row") -> bool:
-        """
-        Whether a worker other than this one would accept a connection at once.
-
-        Hot: once per response of the sync worker. The states are a column of
-        bytes, so this is one search by the C library, through all rows: a worker
-        sees those too that were taken after it was forked.
-        """
-        found = self.map.find(IDLE_BYTE, 0, self.size)
-        if found == row.index:
-            found = self.map.find(IDLE_BYTE, found + 1, self.size)
-        return found >= 0
-
 
 class Row:
     """
@@ -125,10 +113,11 @@ class Row:
         times: points on the monotonic clock in seconds, ``times[HEARTBEAT]``.
     """
 
-    __slots__ = ("_map", "_resting", "_text", "counts", "index", "times")
+    __slots__ = ("_map", "_resting", "_rows", "_text", "counts", "index", "times")
 
-    def __init__(self, memory: mmap, index: int, start: int) -> None:
+    def __init__(self, memory: mmap, index: int, start: int, rows: int) -> None:
         self.index = index
+        self._rows = rows
         words = memoryview(memory)[start : start + (COUNTS + TIMES) * 8]
         self.counts = words[: COUNTS * 8].cast("Q")
         self.times = words[COUNTS * 8 :].cast("d")
@@ -166,6 +155,19 @@ class Row:
         """
         self.times[REQUEST_AT] = 0.0
         self._map[self.index] = self._resting
+
+    def idle_elsewhere(self) -> bool:
+        """
+        Whether a worker other than this one would accept a connection at once.
+
+        Hot: once per response of the sync worker. The states are a column of
+        bytes, so this is one search by the C library, through all rows: a worker
+        sees those too that were taken after it was forked.
+        """
+        found = self._map.find(IDLE_BYTE, 0, self._rows)
+        if found == self.index:
+            found = self._map.find(IDLE_BYTE, found + 1, self._rows)
+        return found >= 0
 
     def accept(self, accepting: bool) -> None:
         """From now on the process accepts connections between requests, or not."""

@@ -1,0 +1,82 @@
+"""One request at a time, on any number of kept-alive connections."""
+
+from tiamat.drivers.connection import EventedConnection
+from tiamat.drivers.evented import EventedLoop, Handle
+from tiamat.protocol.request import Request
+from tiamat.protocol.response import Response
+from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
+from tiamat.types import Environ
+from tiamat.workers.base import Worker
+from tiamat.workers.serving import REQUEST_VIEW, make_service, named
+
+HEARTBEAT = 1.0
+"""Seconds between two signs of life of a worker that has nothing to do."""
+
+
+class SyncWorker(Worker):
+    """
+    The application runs in place, on complete requests, one at a time.
+
+    Slow clients, idle ones and those that don't read cost it nothing but memory:
+    they wait in the selector loop.
+    """
+
+    loop: EventedLoop | None = None
+
+    def run(self) -> None:
+        """Serve until told to stop, then drain."""
+        service = make_service(self)
+        loop = self.loop = EventedLoop(
+            [listener.sock for listener in self.listeners],
+            service,
+            self.row,
+            self.handler(service.gateway.run),
+            others_idle=self.row.idle_elsewhere,
+        )
+        loop.watch_wakeup(self.wakeup.fileno(), self.handle_wakeup)
+        if self.orphaned:
+            return
+        loop.accept()
+        while self.alive:
+            loop.turn(HEARTBEAT)
+            self.report(loop)
+        if self.final:
+            loop.accept_all()
+        self.close_listeners()
+        loop.drain(self.deadline())
+        self.report(loop)
+        loop.close()
+
+    def handler(self, run: Handle) -> Handle:
+        """Wrap *run* in what the settings ask for, and in nothing else."""
+        hook = self.cfg.pre_request
+        if hook is None:
+            return run
+        view = named(REQUEST_VIEW)
+
+        def handle(
+            request: Request,
+            response: Response,
+            connection: EventedConnection,
+            environ: Environ,
+        ) -> None:
+            self.call_hook("pre_request", self, view(request, environ))
+            run(request, response, connection, environ)
+
+        return handle
+
+    def report(self, loop: EventedLoop) -> None:
+        """Copy the loop's numbers to the scoreboard; ask to be replaced in time."""
+        counts = self.row.counts
+        counts[REQUESTS] = self.nr = loop.handled
+        counts[ERRORS] = loop.errors
+        counts[CONNECTIONS] = loop.connections
+        if self.nr >= self.max_requests:
+            self.retire("max_requests")
+        self.log.flush()
+
+    def close_listeners(self) -> None:
+        """Also while a request is in the application, from the helper thread."""
+        if self.loop is not None:
+            self.loop.close_listeners()
+        super().close_listeners()
