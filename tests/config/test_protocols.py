@@ -1,0 +1,29 @@
+"""How requests are read, and whom to believe about them."""
+
+import pytest
+
+from tiamat.config import Config
+from tiamat.errors import ConfigError
+
+
+def test_defaults_are_the_safe_ones() -> None:
+    """No header with _ gets through, and only this machine's proxies are believed."""
+    config = Config()
+
+    assert config.header_map == "drop"
+    assert config.forwarded_allow_ips == ["127.0.0.1", "::1"]
+    assert config.forwarder_headers == ["SCRIPT_NAME", "PATH_INFO"]
+    assert config.secure_scheme_headers["X-FORWARDED-PROTO"] == "https"
+    assert config.http_parser == "auto"
+
+
+def test_a_network_with_host_bits_is_refused() -> None:
+    """10.0.0.1/8 is a slip: one address was meant, or another network."""
+    with pytest.raises(ConfigError, match="has host bits set"):
+        Config(forwarded_allow_ips="10.0.0.1/8")
+
+
+def test_the_parser_may_be_anybodys() -> None:
+    """gunicorn's names, ours, or a class."""
+    assert Config(http_parser="fast").http_parser == "httptools"
+    assert Config(http_parser="a.b:Parser").http_parser == "a.b:Parser"
