@@ -55,7 +55,7 @@ def test_without_an_application_the_cure_is_told(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "status", "text"),
     [
-        (["--wrokers", "2"], 2, "there is no flag --wrokers; did you mean --workers?"),
+        (["--workesr", "2"], 2, "there is no flag --workesr; did you mean --workers?"),
         (["a", "b"], 2, "one application is enough: what is 'b'?"),
         (["-t", "soon", "a"], 1, "--timeout 'soon' is not a number of seconds"),
         (["-c", "none.py", "a"], 1, "none.py does not exist"),
@@ -78,7 +78,7 @@ def test_a_mistake_is_one_line_and_a_status(
 
 def test_settings_are_printed_with_their_origins(tmp_path: Path) -> None:
     """``--print-config`` needs no application."""
-    (tmp_path / "tiamat.conf.py").write_text("\nworkers = 3\nwrokers = 4\n")
+    (tmp_path / "tiamat.conf.py").write_text("\nworkers = 3\nworkesr = 4\n")
 
     done = command(tmp_path, "--print-config", PORT="9000")
 
@@ -87,7 +87,7 @@ def test_settings_are_printed_with_their_origins(tmp_path: Path) -> None:
     assert "workers = 3 # tiamat.conf.py, line 2" in lines
     assert "bind = ['0.0.0.0:9000'] # PORT" in lines
     assert done.stderr == (
-        "tiamat: warning: tiamat.conf.py, line 3: wrokers is no setting;"
+        "tiamat: warning: tiamat.conf.py, line 3: workesr is no setting;"
         " did you mean workers?\n"
     )
 

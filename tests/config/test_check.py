@@ -144,7 +144,7 @@ def test_a_worker_class_that_is_not_there_is_told(site: Path) -> None:
         (
             {"logger_class": dict},
             "is no logger: it has no debug, info, warning, error, critical,"
-            " exception, access, reopen",
+            " exception, access, access_wanted, hold, flush, reopen, chown, close",
         ),
         (
             {"logconfig": "none.ini"},

@@ -72,7 +72,7 @@ def test_a_module_is_found_by_pythons_rules(
 
 
 def test_each_name_has_the_lines_that_may_have_set_it(tmp_path: Path) -> None:
-    """Also inside of ifs, loops, tries and withs, and for functions and imports."""
+    """Also inside of ifs, loops, tries and `with`, and for functions and imports."""
     write(
         tmp_path,
         """
@@ -123,12 +123,12 @@ def test_each_name_has_the_lines_that_may_have_set_it(tmp_path: Path) -> None:
 
 def test_names_that_the_file_makes_use_of_are_known(tmp_path: Path) -> None:
     """A variable that is read is a helper, not a slip."""
-    write(tmp_path, "cores = 4\nworkers = cores * 2\nwrokers = 1")
+    write(tmp_path, "cores = 4\nworkers = cores * 2\nworkesr = 1")
 
     found = read(tmp_path)
 
     assert "cores" in found.read
-    assert "wrokers" not in found.read
+    assert "workesr" not in found.read
 
 
 def test_private_names_are_left_out(tmp_path: Path) -> None:

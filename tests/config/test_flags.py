@@ -52,10 +52,10 @@ def test_the_application_stands_anywhere() -> None:
 def test_a_misspelt_flag_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     """The error says which flag was probably meant."""
     expected = (
-        "tiamat: error: there is no flag --wrokers; did you mean --workers?\n"
+        "tiamat: error: there is no flag --workesr; did you mean --workers?\n"
         "Try `tiamat --help` for the flags.\n"
     )
-    assert expected == usage_error(capsys, "--wrokers=3", "app")
+    assert expected == usage_error(capsys, "--workesr=3", "app")
     assert "there is no flag --zzzzzzz\n" in usage_error(capsys, "--zzzzzzz")
 
 

@@ -105,7 +105,7 @@ def test_the_application_comes_from_the_command_line_or_the_file(
 @pytest.mark.parametrize(
     ("text", "warning"),
     [
-        ("wrokers = 2", "line 1: wrokers is no setting; did you mean workers?"),
+        ("workesr = 2", "line 1: workesr is no setting; did you mean workers?"),
         ("Workers = 2", "line 1: Workers is no setting; did you mean workers?"),
         ("\ncolour = 1", "line 2: colour is no setting; begin its name with _ if"),
         ("reload = True", "line 1: reload is a gunicorn setting that Tiamat does not"),

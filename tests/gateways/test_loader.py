@@ -121,8 +121,8 @@ def test_a_wrong_specification_is_told(site: Path, spec: str, complaint: str) ->
     ("spec", "complaint"),
     [
         (
-            "shop:aplication",
-            "module 'shop' has no attribute 'aplication';"
+            "shop:aplicaxion",
+            "module 'shop' has no attribute 'aplicaxion';"
             " did you mean 'shop:application'?",
         ),
         (

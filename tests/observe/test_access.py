@@ -136,7 +136,7 @@ def test_the_user_is_that_of_basic_authentication(value: bytes, expected: str) -
         (b'a" 200 5 "', r"a\" 200 5 \""),
         (b"a\\", r"a\\"),
         (b"a\r\nb\x00\x1b[2J", r"a\x0d\x0ab\x00\x1b[2J"),
-        (b"caf\xc3\xa9", r"caf\xc3\xa9"),
+        (b"men\xc3\xbc", r"men\xc3\xbc"),
         (b"\x7f\x85", r"\x7f\x85"),
     ],
 )

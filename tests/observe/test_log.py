@@ -98,9 +98,9 @@ def test_text_that_utf_8_cannot_hold_is_written_escaped(
     """A path with undecodable bytes in it does not break the log."""
     log = open_log(str(tmp_path / "log"))
 
-    log.info("file %s", "caf\udce9 é")
+    log.info("file %s", "men\udcfc ü")
 
-    assert "file caf\\udce9 é" in (tmp_path / "log").read_text()
+    assert "file men\\udcfc ü" in (tmp_path / "log").read_text()
 
 
 def test_there_is_no_access_log_unless_asked_for(

@@ -20,14 +20,10 @@ from tiamat.observe.sink import STANDARD
 from tiamat.system import sockets
 
 LOG_METHODS: Final = (
-    "debug",
-    "info",
-    "warning",
-    "error",
-    "critical",
-    "exception",
-    "access",
+    *("debug", "info", "warning", "error", "critical", "exception"),
+    *("access", "access_wanted", "hold", "flush", "reopen", "chown", "close"),
 )
+"""What a class for ``logger_class`` has."""
 
 ANSWER_LIMIT: Final = select.PIPE_BUF - 1
 """What a pipe takes in one piece, less the sign that there is an answer."""
@@ -96,7 +92,7 @@ def check_log(config: Config) -> Iterator[Finding]:
     except TiamatError as error:
         yield Finding(str(error))
         return
-    missing = [name for name in (*LOG_METHODS, "reopen") if not hasattr(kind, name)]
+    missing = [name for name in LOG_METHODS if not hasattr(kind, name)]
     if missing:
         reason = f"is no logger: it has no {', '.join(missing)}"
         yield trouble(config, "logger_class", reason)

@@ -62,7 +62,7 @@ class Logs(Section):
         help="""
             The class that writes the logs: `module:Class`.
 
-            A subclass of `tiamat.observe.log.Log`, or a class with its methods.
+            A subclass of `tiamat.observe.log.Log`, or what has its methods.
         """,
     )
     logconfig = Setting(
