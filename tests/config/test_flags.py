@@ -1,5 +1,7 @@
 """The command line, made of the settings."""
 
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -117,6 +119,19 @@ def test_the_help_has_every_flag(capsys: pytest.CaptureFixture[str]) -> None:
             assert flag in shown
         if setting.flags:
             assert f"{setting.chapter.__doc__}:" in shown
+
+
+def test_the_parser_keeps_the_master_small() -> None:
+    """argparse's own search for the width imports four compression libraries."""
+    code = (
+        "import sys; from tiamat.config import Config;"
+        "Config.load(['a'], {}, '/'); print('shutil' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "False\n"
 
 
 def test_nothing_that_we_have_is_said_to_come_later() -> None:

@@ -168,6 +168,16 @@ def test_a_module_without_an_application_is_told(site: Path) -> None:
         loader.load("mysite")
 
 
+def test_the_only_candidate_is_offered(site: Path) -> None:
+    """If one thing in the module can be called, it was probably meant."""
+    write(site, "single.py", "def handler(environ, start_response): return []")
+
+    with pytest.raises(AppError, match=r"; did you mean 'single:handler'\?$"):
+        loader.load("single")
+    with pytest.raises(AppError, match=r"; did you mean 'single:handler'\?$"):
+        loader.load("single:zzz")
+
+
 def test_a_missing_module_is_told(site: Path) -> None:
     """Status 3, with the place that was looked in; the cause is kept for the log."""
     with pytest.raises(StartupError) as caught:

@@ -1,6 +1,9 @@
 """Kinds of settings whose value is code: hooks and classes, or their names."""
 
+import inspect
 from collections.abc import Callable
+from functools import wraps
+from importlib import import_module
 from typing import Any, TypeAlias
 
 from tiamat.config.kinds import article
@@ -27,8 +30,6 @@ a_class = Kind(to_class_or_name, "NAME|MODULE:CLASS", code=True)
 
 def positional_count(function: Hook) -> tuple[int, int]:
     """The fewest and the most positional arguments that *function* takes."""
-    import inspect  # heavy, and only who has hooks pays
-
     fewest, most = 0, 0
     for parameter in inspect.signature(function).parameters.values():
         if parameter.kind is parameter.VAR_POSITIONAL:
@@ -78,7 +79,6 @@ def hook(*arguments: str, least: int | None = None) -> Kind[Hook | None]:
 
 def first_only(function: Hook, number: int) -> Hook:
     """A hook that passes on its first *number* arguments."""
-    from functools import wraps
 
     @wraps(function)
     def shortened(*arguments: object) -> object:
@@ -89,8 +89,6 @@ def first_only(function: Hook, number: int) -> Hook:
 
 def imported(name: str) -> object:
     """The object behind a dotted name, ``module.attribute`` or ``module:attribute``."""
-    from importlib import import_module
-
     module, _, attribute = name.replace(":", ".").rpartition(".")
     if not module:
         raise ValueError("is not a dotted name; write module.attribute")

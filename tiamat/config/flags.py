@@ -2,6 +2,7 @@
 
 import argparse
 import difflib
+import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,22 @@ class Flags:
 
     app: str | None
     given: dict[str, object]
+
+
+class Help(argparse.HelpFormatter):
+    """
+    Help as wide as the terminal.
+
+    argparse would find the width by ``shutil``, which the master then kept in
+    memory with all the compression libraries that it imports.
+    """
+
+    def __init__(self, prog: str) -> None:
+        try:
+            width = os.get_terminal_size().columns
+        except OSError:
+            width = 80
+        super().__init__(prog, max_help_position=26, width=min(width, 100) - 2)
 
 
 class Parser(argparse.ArgumentParser):
@@ -65,6 +82,7 @@ def make_parser(settings: Sequence[Setting[Any]]) -> Parser:
     parser = Parser(
         prog="tiamat",
         usage="%(prog)s [flags] APP",
+        formatter_class=Help,
         description="Serve a WSGI application: %(prog)s module:name",
     )
     parser.add_argument(

@@ -12,14 +12,13 @@ import sys
 from dataclasses import dataclass
 from functools import partial
 from importlib import import_module
-from types import FunctionType, ModuleType
+from inspect import iscoroutinefunction
+from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, Literal, TypeAlias
 
 from tiamat.errors import AppError, StartupError
 
 DEFAULT_NAMES: Final = ("application", "app")
-
-COROUTINE: Final = 0x80  # inspect.CO_COROUTINE; importing inspect costs 2 MB
 
 Call: TypeAlias = tuple[list[Any], dict[str, Any]]
 """The arguments of a factory, positional and by name."""
@@ -236,6 +235,8 @@ def could_be_meant(module: ModuleType) -> str:
             names.append(name)
     if not names:
         return ", and nothing in it can be called"
+    if len(names) == 1:
+        return f"; did you mean '{module.__name__}:{names[0]}'?"
     return f"; what could be meant: {', '.join(sorted(names)[:8])}"
 
 
@@ -260,12 +261,10 @@ def interface(app: object) -> Literal["wsgi", "asgi"]:
     function: Any = app
     while isinstance(function, partial):
         function = function.func
-    if not hasattr(function, "__code__") and callable(function):
-        function = getattr(function, "__func__", type(function).__call__)
+    if not isinstance(function, FunctionType | MethodType) and callable(function):
+        function = type(function).__call__
     code = getattr(function, "__code__", None)
-    if code is None:
-        return "wsgi"
-    names = code.co_varnames[: code.co_argcount]
-    if code.co_flags & COROUTINE or names[-3:] == ("scope", "receive", "send"):
+    names = code.co_varnames[: code.co_argcount] if code is not None else ()
+    if iscoroutinefunction(function) or names[-3:] == ("scope", "receive", "send"):
         return "asgi"
     return "wsgi"
