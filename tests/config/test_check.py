@@ -2,6 +2,7 @@
 
 import os
 import socket
+import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -191,7 +192,13 @@ def test_all_problems_are_told_at_once(site: Path) -> None:
 def test_an_address_in_use_is_a_note(site: Path) -> None:
     """It may be the very server that shall be reloaded."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        (found,) = findings(bind=f"127.0.0.1:{server.getsockname()[1]}")
+        port = server.getsockname()[1]
+        keep = [sys.executable, "-c", "input()"]
+        other = subprocess.Popen(
+            keep, pass_fds=[server.fileno()], stdin=subprocess.PIPE
+        )
+    (found,) = findings(bind=f"127.0.0.1:{port}")
+    other.communicate(b"\n")
 
     assert found.is_note
     assert "no problem if it is the one to be reloaded" in found.text

@@ -16,6 +16,7 @@ from tiamat.system import sockets
 from tiamat.system.sockets import AddressInUse, Listener
 
 Listen = Callable[..., list[Listener]]
+Foreign = Callable[[str], tuple[str, int]]
 
 
 @pytest.fixture
@@ -32,6 +33,32 @@ def listen() -> Iterator[Listen]:
     for one in opened:
         one.close()
         one.unlink()
+
+
+@pytest.fixture
+def foreign() -> Iterator[Foreign]:
+    """Let another process listen on an address; tell the real one, and its pid."""
+    started: list[subprocess.Popen[str]] = []
+    code = (
+        "import sys; from tiamat.system import sockets;"
+        "[listener] = sockets.listen(sys.argv[1:], 5);"
+        "print(listener.text, flush=True); sys.stdin.read()"
+    )
+
+    def start(address: str) -> tuple[str, int]:
+        other = subprocess.Popen(
+            [sys.executable, "-c", code, address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        started.append(other)
+        assert other.stdout is not None
+        return other.stdout.readline().strip(), other.pid
+
+    yield start
+    for other in started:
+        other.communicate("")
 
 
 def connects(address: object) -> bool:
@@ -98,29 +125,43 @@ def test_ipv6_and_ipv4_share_a_port(listen: Listen) -> None:
 
 
 def test_one_address_that_fails_leaves_none_open(
-    listen: Listen, tmp_path: Path
+    listen: Listen, foreign: Foreign, tmp_path: Path
 ) -> None:
     """Either all addresses are listened on, or nothing is left behind."""
-    (taken,) = listen("127.0.0.1:0")
+    taken, _ = foreign("127.0.0.1:0")
     path = tmp_path / "x.sock"
 
     with pytest.raises(AddressInUse):
-        listen(f"unix:{path}", taken.text)
+        listen(f"unix:{path}", taken)
 
     assert not path.exists()
 
 
-def test_who_holds_a_port_is_named(listen: Listen) -> None:
-    """ "In use" comes with the pid and the name of who uses it."""
-    (taken,) = listen("127.0.0.1:0")
+def test_who_holds_a_port_is_named(listen: Listen, foreign: Foreign) -> None:
+    """In use: by whom, with pid and name, and what to do."""
+    taken, pid = foreign("127.0.0.1:0")
+    name = Path(f"/proc/{pid}/comm").read_text().strip()
 
     with pytest.raises(AddressInUse) as caught:
-        listen(taken.text)
+        listen(taken)
 
-    assert [os.getpid()] == caught.value.pids
-    name = Path("/proc/self/comm").read_text().strip()
-    assert f"in use by process {os.getpid()} ({name})" in str(caught.value)
+    assert [pid] == caught.value.pids
+    expected = (
+        f"can't listen on {taken}: it is in use by process {pid} ({name});"
+        " stop that server, or choose another address"
+    )
+    assert expected == str(caught.value)
     assert caught.value.exit_status == 1
+
+
+def test_an_address_given_twice_is_told(listen: Listen, tmp_path: Path) -> None:
+    """No waiting helps against oneself, so it is not the error to wait for."""
+    (tcp, unix) = listen("127.0.0.1:0", f"unix:{tmp_path}/x.sock")
+
+    for listener in (tcp, unix):
+        with pytest.raises(BindError, match="this very process does already") as caught:
+            listen(listener.text)
+        assert not isinstance(caught.value, AddressInUse)
 
 
 def test_a_foreign_address_is_explained(listen: Listen) -> None:
@@ -175,15 +216,17 @@ def test_the_socket_of_a_dead_server_is_replaced(
     assert connects(str(path))
 
 
-def test_the_socket_of_a_live_server_is_refused(listen: Listen, tmp_path: Path) -> None:
+def test_the_socket_of_a_live_server_is_refused(
+    listen: Listen, foreign: Foreign, tmp_path: Path
+) -> None:
     """A second server does not take the place of the first."""
     path = tmp_path / "x.sock"
-    listen(f"unix:{path}")
+    _, pid = foreign(f"unix:{path}")
 
     with pytest.raises(AddressInUse, match="a server answers there") as caught:
         listen(f"unix:{path}")
 
-    assert [os.getpid()] == caught.value.pids
+    assert [pid] == caught.value.pids
     assert connects(str(path))
 
 
@@ -199,7 +242,7 @@ def test_a_server_whose_backlog_is_full_is_alive(
             for client in (one, two):
                 client.setblocking(False)
                 client.connect_ex(str(path))
-            with pytest.raises(AddressInUse):
+            with pytest.raises(BindError):
                 listen(f"unix:{path}")
 
 
@@ -244,16 +287,20 @@ def test_a_file_of_our_own_is_removed(listen: Listen, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="abstract names are Linux's")
-def test_abstract_names_leave_no_file(listen: Listen) -> None:
+def test_abstract_names_leave_no_file(listen: Listen, foreign: Foreign) -> None:
     """``unix:@NAME`` is shown as it was written, and refused when it is taken."""
-    name = f"tiamat-test-{os.getpid()}"
-    (listener,) = listen(f"unix:@{name}")
-
-    assert f"unix:@{name}" == listener.url
+    name = f"unix:@tiamat-test-{os.getpid()}"
+    (listener,) = listen(name)
+    assert name == listener.url
     assert listener.path is None
+    listener.close()
+
+    taken, pid = foreign(name)
+    assert name == taken
     with pytest.raises(AddressInUse) as caught:
-        listen(f"unix:@{name}")
-    assert [os.getpid()] == caught.value.pids
+        listen(name)
+
+    assert [pid] == caught.value.pids
 
 
 # --- Inherited --------------------------------------------------------------

@@ -217,12 +217,7 @@ def listen_tcp(host: str, port: int, backlog: int) -> Listener:
 def tcp_error(error: OSError, text: str, port: int) -> BindError:
     """What went wrong with the TCP address *text*, and what to do."""
     if error.errno == errno.EADDRINUSE:
-        pids = holders(tcp_inodes(port))
-        return AddressInUse(
-            f"can't listen on {text}: it is in use{in_words(pids)};"
-            " stop that server, or choose another port",
-            pids,
-        )
+        return in_use(text, "it is in use", holders(tcp_inodes(port)))
     if error.errno == errno.EACCES:
         cure = (
             "; ports below 1024 need root, CAP_NET_BIND_SERVICE, or a socket"
@@ -261,12 +256,7 @@ def listen_unix(
 def unix_error(error: OSError, text: str, path: str) -> BindError:
     """What went wrong with the Unix socket *text*, and what to do."""
     if error.errno == errno.EADDRINUSE:
-        pids = holders(unix_inodes(path))
-        return AddressInUse(
-            f"can't listen on {text}: it is in use{in_words(pids)};"
-            " stop that server, or choose another name",
-            pids,
-        )
+        return in_use(text, "it is in use", holders(unix_inodes(path)))
     cures = {
         errno.ENOENT: "; make its directory first",
         errno.EACCES: "; we may not write in its directory",
@@ -303,9 +293,18 @@ def remove_stale(path: str) -> None:
             return
         except OSError:
             pass  # EAGAIN: its backlog is full. EACCES: not ours to judge.
-    pids = holders(unix_inodes(path))
-    raise AddressInUse(
-        f"can't listen on unix:{path}: a server answers there{in_words(pids)};"
-        " stop it, or choose another path",
+    raise in_use(f"unix:{path}", "a server answers there", holders(unix_inodes(path)))
+
+
+def in_use(text: str, what: str, pids: Sequence[int]) -> BindError:
+    """Somebody else listens on *text*, or we do ourselves: then no waiting helps."""
+    if os.getpid() in pids:
+        return BindError(
+            f"can't listen on {text}: this very process does already;"
+            " is the address given twice?"
+        )
+    return AddressInUse(
+        f"can't listen on {text}: {what}{in_words(pids)};"
+        " stop that server, or choose another address",
         pids,
     )
