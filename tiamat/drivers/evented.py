@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Final, Protocol
 
-from tiamat.drivers.connection import EventedConnection, Wait
+from tiamat.drivers.connection import BODY, HEAD, IDLE, LINGER, WRITE, EventedConnection
 from tiamat.drivers.outgoing import Outgoing
 from tiamat.drivers.service import Service
 from tiamat.protocol.request import Request
@@ -226,7 +226,7 @@ class EventedLoop:
 
     def begin(self, request: Request, connection: EventedConnection) -> Environ:
         """Say in the scoreboard what is about to run. Hot: once per request."""
-        self._row.begin(self.now, b"%s %s" % (request.method.encode(), request.target))
+        self._row.begin(self.now, request.line)
         return self.service.gateway.environ(request, connection.base, connection.peer)
 
     def end(self, response: Response) -> None:
@@ -289,17 +289,17 @@ class EventedLoop:
         # clients whose bytes wait in the kernel: only silence expires.
         poll = select.poll()
         for connection in late:
-            if connection.wait is not Wait.WRITE:
+            if connection.wait is not WRITE:
                 poll.register(connection.fileno, select.POLLIN)
         speaking = {fileno for fileno, _ in poll.poll(0)}
         for connection in late:
-            if connection.fileno not in speaking or connection.wait is Wait.LINGER:
+            if connection.fileno not in speaking or connection.wait is LINGER:
                 self._expire(connection)
 
     def _expire(self, connection: EventedConnection) -> None:
         """End a connection whose peer kept us waiting too long."""
         begun = connection.http.requests or not connection.http.empty
-        if connection.wait in (Wait.HEAD, Wait.BODY) and begun:
+        if connection.wait in (HEAD, BODY) and begun:
             connection.refuse(408)
         else:
             connection.abort()
@@ -320,7 +320,7 @@ class EventedLoop:
         """
         idle_until = self.clock() + min(self.keepalive, 3.0)
         for connection in self._connections.values():
-            if connection.wait is Wait.IDLE or connection.http.empty:
+            if connection.wait is IDLE or connection.http.empty:
                 connection.deadline = min(connection.deadline, idle_until)
         while self._connections and self.clock() < deadline:
             self._sweep_at = 0.0

@@ -8,6 +8,7 @@ is: small things, whole buffers, and files by their descriptor.
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from io import BytesIO
 from typing import Any, BinaryIO, Final, Protocol
 from urllib.parse import unquote_to_bytes
 
@@ -19,6 +20,8 @@ from tiamat.protocol.response import Response
 from tiamat.types import Environ, ExcInfo, WSGIApp
 
 _FILE_CHUNK: Final = 65536
+
+_PROTOCOLS: Final = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
 
 
 class Transport(Protocol):
@@ -84,7 +87,7 @@ class StartResponse:
         self.gateway = gateway
         self.response = response
         self.transport = transport
-        self.status: str | None = None
+        self.status = ""
         self.headers: list[tuple[str, str]] = []
 
     def __call__(
@@ -99,7 +102,7 @@ class StartResponse:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None  # a cycle through this frame otherwise
-        elif self.status is not None:
+        elif self.status:
             raise AssertionError("start_response called twice without exc_info")
         self.status = status
         self.headers = headers
@@ -122,8 +125,6 @@ class StartResponse:
 
     def head(self, size: int) -> bytes:
         """The head; *size* is the body's length where it is known, else -1."""
-        if self.status is None:
-            raise InvalidResponse("the application didn't call start_response")
         return self.response.start(
             self.status, self.headers, self.gateway.common.lines, size
         )
@@ -182,17 +183,16 @@ class WSGIGateway:
         one look-up and one decoding.
         """
         environ = base.copy()
-        target = request.target
-        path, _, query = target.partition(b"?")
-        if b"%" in path:
-            path = unquote_to_bytes(path)
+        environ["RAW_URI"] = target = request.target.decode("latin-1")
+        path, _, environ["QUERY_STRING"] = target.partition("?")
+        if "%" in path:
+            path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
+        environ["PATH_INFO"] = path
         environ["REQUEST_METHOD"] = request.method
-        environ["RAW_URI"] = target.decode("latin-1")
-        environ["PATH_INFO"] = path.decode("latin-1")
-        environ["QUERY_STRING"] = query.decode("latin-1")
-        environ["SERVER_PROTOCOL"] = "HTTP/" + request.version
+        environ["SERVER_PROTOCOL"] = _PROTOCOLS[request.version]
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = peer
-        environ["wsgi.input"] = complete_input(request.body)
+        body = request.body
+        environ["wsgi.input"] = BytesIO() if body is None else complete_input(body)
         names = _ENVIRON_NAMES
         headers = request.headers
         if len(headers) == len(request.fields):
@@ -237,7 +237,9 @@ class WSGIGateway:
                 body = self.app(environ, start)
                 if body.__class__ is list and len(body) == 1 and not response.status:
                     chunk = body[0]
-                    head = start.head(len(chunk))
+                    head = response.start(
+                        start.status, start.headers, self.common.lines, len(chunk)
+                    )
                     transport.write(head, *response.data(chunk))
                     response.end()
                 else:
@@ -247,7 +249,7 @@ class WSGIGateway:
                     body.close()
         except Exception as error:
             self._failed(error, start)
-        if response.excess or response.dropped or response.missing:
+        if response.faulty:
             self._complain(response)
 
     def _run_slowly(self, body: Iterable[bytes], start: StartResponse) -> None:

@@ -6,18 +6,14 @@ from typing import BinaryIO
 from tiamat.protocol.request import Body
 
 
-def complete_input(body: Body | None) -> BinaryIO:
+def complete_input(body: Body) -> BinaryIO:
     """
     A body that is here to its end, as a file at its first byte.
 
     From memory a ``BytesIO`` (which shares a single chunk with us), else the
     file that the driver put it into: both read, ``readline(n)``, iterate and
     end as an application expects of a file.
-
-    Hot: once per request; most have no body.
     """
-    if body is None:
-        return BytesIO()
     if body.file is not None:
         return body.file
     return BytesIO(body.take())

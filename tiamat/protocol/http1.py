@@ -75,7 +75,7 @@ _METHODS: Final = _Methods()
 
 
 # Stands where no request has begun yet.
-_NO_REQUEST: Final = Request("", b"", "1.1", [], {})
+_NO_REQUEST: Final = Request("", b"", "1.1", [], {}, b"")
 
 
 class Reading(Enum):
@@ -85,6 +85,10 @@ class Reading(Enum):
     BODY = "body"  # of a known length
     CHUNKS = "chunks"
     NOTHING = "nothing"  # closing, or broken: what comes is left unread
+
+
+# To reach a member through its class costs a frame on Python 3.11.
+HEAD, BODY, CHUNKS, NOTHING = Reading
 
 
 class Connection:
@@ -109,7 +113,7 @@ class Connection:
     def __init__(self, limits: Limits, parser: ParserFactory, names: Names) -> None:
         self.requests: list[Request] = []
         self.error: ProtocolError | None = None
-        self.reading = Reading.HEAD
+        self.reading = HEAD
         self.eof = False
         self.surplus = False
         self._limits = limits
@@ -135,7 +139,7 @@ class Connection:
         Hot: once per request in the common case, a whole head and nothing else.
         """
         if (
-            self.reading is Reading.HEAD
+            self.reading is HEAD
             and self._raw is None
             and data.find(_HEAD_END) + 4 == len(data)
             and len(self.requests) < self._limits.pipelined
@@ -151,7 +155,7 @@ class Connection:
     def receive_eof(self) -> None:
         """The peer sends no more: what is incomplete will stay so."""
         self.eof = True
-        self.reading = Reading.NOTHING
+        self.reading = NOTHING
         self._raw = None
 
     @property
@@ -162,7 +166,7 @@ class Connection:
     @property
     def empty(self) -> bool:
         """The next byte would be a request's first."""
-        return self.reading is Reading.HEAD and self._raw is None and not self._held
+        return self.reading is HEAD and self._raw is None and not self._held
 
     @property
     def empty_behind(self) -> bool:
@@ -181,16 +185,16 @@ class Connection:
         """Feed *data* piece by piece, each a head, a body, or a part of one."""
         try:
             while data:
-                if self.reading is Reading.HEAD:
+                if self.reading is HEAD:
                     if self.paused:
                         self._held += data
                         return
                     data = self._receive_head(data)
-                elif self.reading is Reading.BODY:
+                elif self.reading is BODY:
                     piece, data = data[: self._left], data[self._left :]
                     self._left -= len(piece)
                     self._feed(piece)
-                elif self.reading is Reading.CHUNKS:
+                elif self.reading is CHUNKS:
                     data = self._receive_chunks(data)
                 else:
                     self.surplus = True
@@ -274,7 +278,7 @@ class Connection:
         if not isinstance(found, ProtocolError):
             raise found
         self.error = found
-        self.reading = Reading.NOTHING
+        self.reading = NOTHING
         self._raw = None
 
     def _wrong_method(self) -> ProtocolError | None:
@@ -326,12 +330,14 @@ class Connection:
     def on_headers_complete(self) -> None:
         head = self._head
         try:
-            method, target, version = head[: head.index(b"\r\n")].split(b" ")
+            line = head[: head.index(b"\r\n")]
+            method, target, version = line.split(b" ")
         except ValueError:
             method, target, version = self._odd_request_line()
+            line = b"%s %s %s" % (method, target, version)
         headers = self._headers
         self._headers = []
-        if b"\t" in head:
+        if 0x09 in head:  # a number: bytes in bytes first tries it as one, and fails
             # llhttp keeps tabs at the end of a value (RFC 9112, 5.1: OWS).
             headers = [(name, value.strip(b" \t")) for name, value in headers]
         limits = self._limits
@@ -350,7 +356,7 @@ class Connection:
         known = _VERSIONS.get(version)
         if known is None:
             raise wrong_version(version)
-        request = Request(_METHODS[method], target, known, headers, fields)
+        request = Request(_METHODS[method], target, known, headers, fields, line)
         self._check_request(request)
         self._current = request
         self.requests.append(request)
@@ -370,7 +376,7 @@ class Connection:
         request.complete = True
         if self._headers:
             self._headers = []  # trailers: RFC 9110, 6.5.1: never merged
-        self.reading = Reading.HEAD if request.keep_alive else Reading.NOTHING
+        self.reading = HEAD if request.keep_alive else NOTHING
 
     # The rules
 
@@ -430,7 +436,7 @@ class Connection:
                 raise ProtocolError("no Host")
         elif host not in VALID_HOSTS:
             VALID_HOSTS.check(host)
-        if target[0] != 0x2F or b"#" in target:
+        if target[0] != 0x2F or 0x23 in target:
             self._check_odd_target(request)
         connection = fields.get(b"connection")
         if connection is not None:
@@ -447,10 +453,10 @@ class Connection:
         length = body_length(request.version, request.fields, self._limits.request_body)
         request.length = length
         if length == CHUNKED:
-            self.reading = Reading.CHUNKS
+            self.reading = CHUNKS
             self._overhead = 0
         elif length:
-            self.reading = Reading.BODY
+            self.reading = BODY
             self._left = length
 
     def _check_odd_target(self, request: Request) -> None:

@@ -49,6 +49,7 @@ class Request:
         version: "1.0" or "1.1".
         headers: Names in lower case; underscore names already mapped.
         fields: The same by name, repeated ones joined by ", ".
+        line: The request line as it came, without its end.
         length: Bytes of the body, or ``framing.CHUNKED``.
         keep_alive: The client would keep the connection.
         expect_continue: The client waits for a 100 before it sends the body.
@@ -64,6 +65,7 @@ class Request:
         "headers",
         "keep_alive",
         "length",
+        "line",
         "method",
         "target",
         "version",
@@ -76,12 +78,14 @@ class Request:
         version: str,
         headers: Headers,
         fields: dict[bytes, bytes],
+        line: bytes,
     ) -> None:
         self.method = method
         self.target = target
         self.version = version
         self.headers = headers
         self.fields = fields
+        self.line = line
         self.length = 0
         self.keep_alive = True
         self.expect_continue = False

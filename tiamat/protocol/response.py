@@ -37,11 +37,12 @@ class Response:
         excess: Bytes that the application gave beyond its Content-Length.
         headers: What the application sent, for the access log.
         dropped: Fields of the application that were not passed on.
+        faulty: Some of that is the application's mistake, worth a line in the log.
     """
 
     __slots__ = (
-        "_chunked", "_left", "dropped", "excess", "headers", "keep_alive", "request",
-        "sent", "status",
+        "_chunked", "_left", "dropped", "excess", "faulty", "headers", "keep_alive",
+        "request", "sent", "status",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
@@ -50,8 +51,9 @@ class Response:
         self.sent = 0
         self.keep_alive = request.keep_alive
         self.excess = 0
+        self.dropped: tuple[bytes, ...] = ()
+        self.faulty = False
         self.headers: Iterable[Field] = ()
-        self.dropped: list[bytes] | None = None
         self._chunked = False
         self._left = -1  # bytes that Content-Length still promises; -1: none known
 
@@ -133,7 +135,8 @@ class Response:
         elif name == b"connection" and b"close" in list_members(line[12:].strip()):
             self.keep_alive = False
         else:
-            self.dropped = [*(self.dropped or ()), name]
+            self.dropped += (name,)
+            self.faulty = True
 
     def data(self, chunk: bytes) -> tuple[bytes, ...]:
         """
@@ -152,6 +155,7 @@ class Response:
             if size > left:
                 if not self._bodiless():
                     self.excess += size - left
+                    self.faulty = True
                 chunk = chunk[:left]
                 size = left
             self._left = left - size
@@ -186,6 +190,7 @@ class Response:
             return _LAST_CHUNK
         if self._left > 0:
             self.keep_alive = False
+            self.faulty = True
         return b""
 
     @property

@@ -34,6 +34,8 @@ class StatusLines(dict[str | int, tuple[int, bytes]]):
         if isinstance(status, int) and status in REASONS:
             text = f"{status} {REASONS[status]}"
         match = _STATUS.match(text)
+        if status == "":
+            raise InvalidResponse("the application didn't call start_response")
         if match is None:
             raise InvalidResponse(f"status {status!r} is not one that ends a request")
         line = b"HTTP/1.1 " + text.encode("latin-1")

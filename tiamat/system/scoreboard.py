@@ -137,7 +137,7 @@ class Row:
 
         Args:
             now: the time, which is a heartbeat too.
-            text: the request for people, ``b"GET /path"``; its first 240 bytes stay.
+            text: the request line; its first 240 bytes stay.
         """
         text = text[:TEXT_LIMIT]
         size = len(text)
@@ -196,5 +196,5 @@ class Row:
             return None
         size = min(self.counts[TEXT_SIZE], TEXT_LIMIT)
         text = self._map[self._text : self._text + size]
-        method, _, path = text.decode("latin-1").partition(" ")
-        return method, path, begun
+        method, _, rest = text.decode("latin-1").partition(" ")
+        return method, rest.partition(" ")[0], begun
