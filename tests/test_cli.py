@@ -60,13 +60,14 @@ def test_without_an_application_the_cure_is_told(tmp_path: Path) -> None:
         (["-t", "soon", "a"], 1, "--timeout 'soon' is not a number of seconds"),
         (["-c", "none.py", "a"], 1, "none.py does not exist"),
         (["--preload", "a"], 1, "--preload is a gunicorn setting that Tiamat does"),
+        (["app.py"], 4, "'app.py' names a file; did you mean 'app:application'?"),
         (["-b", "8000", "a"], 1, "a port alone is no address; write 127.0.0.1:8000"),
     ],
 )
 def test_a_mistake_is_one_line_and_a_status(
     tmp_path: Path, words: list[str], status: int, text: str
 ) -> None:
-    """2 for usage, 1 for settings; never a traceback."""
+    """2 for usage, 1 for settings, 4 for the application; never a traceback."""
     done = command(tmp_path, *words)
 
     assert status == done.returncode
@@ -107,6 +108,27 @@ def test_printing_into_a_pipe_that_closes_is_no_error(tmp_path: Path) -> None:
         )
 
     assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_directory_that_is_gone_is_told(tmp_path: Path) -> None:
+    """As after a deployment that removed it under the shell."""
+    (tmp_path / "gone").mkdir()
+    script = 'cd "$1" && rmdir "$1" && exec "$2" -c "$3" a:b'
+    code = "import sys; from tiamat.cli import main; sys.exit(main())"
+    words = [str(tmp_path / "gone"), sys.executable, code]
+
+    done = subprocess.run(
+        ["sh", "-c", script, "sh", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+    assert done.returncode == 1
+    expected = "tiamat: error: the current directory is gone; change to one that exists"
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_the_shells_name_of_the_directory_is_kept(

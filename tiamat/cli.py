@@ -7,6 +7,7 @@ from typing import Final
 
 from tiamat.config import Config
 from tiamat.errors import ConfigError, TiamatError
+from tiamat.gateways import loader
 
 LIKELY: Final = ("app", "main", "wsgi", "application", "server")
 """Names of modules in which an application is likely to be found."""
@@ -40,6 +41,7 @@ def run(arguments: Sequence[str]) -> int:
     config.enter()
     if config.check_config:
         return check_config(config)
+    loader.parse_spec(config.app)  # before anything is bound or forked
 
     from tiamat.master.arbiter import Arbiter
 
@@ -53,7 +55,13 @@ def say(level: str, text: str) -> None:
 
 def start_directory() -> str:
     """Where the command was given; by the shell's name, which keeps symlinks."""
-    shell, real = os.environ.get("PWD", ""), os.getcwd()
+    try:
+        real = os.getcwd()
+    except OSError:
+        raise ConfigError(
+            "the current directory is gone; change to one that exists"
+        ) from None
+    shell = os.environ.get("PWD", "")
     try:
         return shell if os.path.samefile(shell, real) else real
     except OSError:

@@ -158,6 +158,19 @@ def test_a_reader_that_has_gone_does_no_harm() -> None:
     os.close(writer)
 
 
+def test_a_closed_stream_is_silence() -> None:
+    """A server started with ``2>&-`` serves, and says nothing."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.close(writer)
+
+    sink = Sink("-", writer)
+    sink.write(b"nobody hears\n")
+
+    assert (sink.dropped, sink.terminal) == (0, False)
+    sink.close()
+
+
 def test_a_terminal_is_recognised() -> None:
     """Colours are for terminals only."""
     master, slave = pty.openpty()

@@ -211,7 +211,7 @@ class Log:
             raise
         except Exception as error:  # of any kind: handlers are made by name
             cause = f": {error.__cause__}" if error.__cause__ else ""
-            raise ValueError(f"{error}{cause}") from error
+            raise ValueError(" ".join(f"{error}{cause}".split())) from error
         mentioned = (values or {}).get("loggers", ())
         for logger in self.loggers:
             name = GUNICORN[logger.name]

@@ -72,7 +72,11 @@ class Sink:
 
     def open_standard(self, standard: int) -> None:
         """Open a standard stream's file anew, or else use it with care."""
-        mode = os.fstat(standard).st_mode
+        try:
+            mode = os.fstat(standard).st_mode
+        except OSError:  # closed: `tiamat … 2>&-`
+            self.fd = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+            return
         if stat.S_ISSOCK(mode):  # systemd's journal
             self.sock = socket.socket(fileno=os.dup(standard))
             self.fd = self.sock.fileno()
