@@ -60,7 +60,7 @@ class EventedLoop:
         row: Row,
         handle: Handle,
         *,
-        others_idle: Callable[[], bool] = lambda: False,
+        others_idle: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.service = service
@@ -81,10 +81,9 @@ class EventedLoop:
         self._listeners = {sock.fileno(): sock for sock in listeners}
         self._bases = {sock.fileno(): self._base(sock) for sock in listeners}
         self._wakeups: dict[int, Callable[[], object]] = {}
-        self._calls = 0
         self._resume_at = 0.0
+        self._refresh_at = 0.0
         self._sweep_at = self.now + _SWEEP
-        self._waits_logged: set[int] = set()
 
     def _base(self, sock: socket.socket) -> Environ:
         name = sock.getsockname()
@@ -103,8 +102,9 @@ class EventedLoop:
         """
         self._row.beat(self.now)
         events = self._epoll.poll(0 if self.again else timeout, _MAX_EVENTS)
-        self.now = self.clock()
-        self._refresh()
+        now = self.now = self.clock()
+        if now >= self._refresh_at:
+            self._refresh()
         listeners = self._listeners
         for fileno, _ in events:
             if fileno in listeners and self.accepting:
@@ -132,12 +132,9 @@ class EventedLoop:
                 connection.wait_for_more()
 
     def _refresh(self) -> None:
-        second = int(self.now)
-        if second != self._second:
-            self._second = second
-            self.common.refresh(int(time.time()))
-
-    _second = -1
+        """Another second has begun: the Date of responses follows."""
+        self._refresh_at = self.now + 1.0 - self.now % 1.0
+        self.common.refresh(int(time.time()))
 
     def watch_wakeup(self, fileno: int, call: Callable[[], object]) -> None:
         """Call *call* in the turn in which *fileno* becomes readable."""
@@ -222,7 +219,10 @@ class EventedLoop:
         """
         if not self.keepalive or not self.accepting:
             return False
-        return bool(connection.http.requests) or not self._others_idle()
+        others_idle = self._others_idle
+        return (
+            others_idle is None or bool(connection.http.requests) or not others_idle()
+        )
 
     def begin(self, request: Request, connection: EventedConnection) -> Environ:
         """Say in the scoreboard what is about to run. Hot: once per request."""
@@ -232,9 +232,9 @@ class EventedLoop:
     def end(self, response: Response) -> None:
         """The application has returned. Hot: once per request."""
         self._row.end()
-        self.now = self.clock()
-        self._refresh()
-        self._calls += 1
+        now = self.now = self.clock()
+        if now >= self._refresh_at:
+            self._refresh()
         self.handled += 1
         if response.status >= 500:
             self.errors += 1

@@ -31,7 +31,7 @@ class SyncWorker(Worker):
             service,
             self.row,
             self.handler(service.gateway.run),
-            others_idle=self.row.idle_elsewhere,
+            others_idle=self.row.idle_elsewhere if self.cfg.workers != 1 else None,
         )
         loop.watch_wakeup(self.wakeup.fileno(), self.handle_wakeup)
         if self.orphaned:

@@ -1,0 +1,83 @@
+"""An evented loop on a real socket, in a thread, around one application."""
+
+import logging
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tiamat.drivers.evented import EventedLoop
+from tiamat.drivers.service import Service, Timeouts
+from tiamat.gateways.wsgi import WSGIGateway
+from tiamat.protocol.dates import CommonHeaders
+from tiamat.protocol.headers import Names
+from tiamat.protocol.limits import Limits
+from tiamat.protocol.parser_httptools import Parser
+from tiamat.system.scoreboard import Scoreboard
+
+LOG = logging.getLogger("tests.drivers")
+
+
+class Running:
+    """A loop at work, and the address that it serves."""
+
+    def __init__(self, app: Any, timeouts: Timeouts, limits: Limits) -> None:
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.address: tuple[str, int] = self.listener.getsockname()
+        self.listener.setblocking(False)
+        common = CommonHeaders(b"tiamat")
+        gateway = WSGIGateway(app, common, LOG)
+        service = Service(gateway, LOG, limits, Names("drop"), Parser, timeouts)
+        row = Scoreboard(4).take()
+        self.loop = EventedLoop([self.listener], service, row, gateway.run)
+        self.stopping = False
+        self.loop.accept()
+        self.thread = threading.Thread(target=self.run)
+        self.thread.start()
+
+    def run(self) -> None:
+        while not self.stopping:
+            self.loop.turn(0.05)
+        self.loop.close()
+
+    def connect(self) -> socket.socket:
+        return socket.create_connection(self.address, timeout=20)
+
+    def ask(self, data: bytes) -> bytes:
+        """Send *data*, and everything that comes back until the server closes."""
+        with self.connect() as sock:
+            sock.sendall(data)
+            return read_all(sock)
+
+
+def read_all(sock: socket.socket) -> bytes:
+    """Everything until the peer closes."""
+    parts = []
+    while data := sock.recv(65536):
+        parts.append(data)
+    return b"".join(parts)
+
+
+def read_until(sock: socket.socket, end: bytes) -> bytes:
+    """Everything up to and with *end*."""
+    data = b""
+    while not data.endswith(end):
+        more = sock.recv(65536)
+        if not more:
+            break
+        data += more
+    return data
+
+
+@contextmanager
+def running(
+    app: Any, timeouts: Timeouts | None = None, limits: Limits | None = None
+) -> Iterator[Running]:
+    """Serve *app* for the length of a ``with``."""
+    server = Running(app, timeouts or Timeouts(), limits or Limits())
+    try:
+        yield server
+    finally:
+        server.stopping = True
+        server.thread.join(20)

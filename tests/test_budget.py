@@ -1,0 +1,62 @@
+"""How many Python frames one request costs: a count, so it doesn't flicker."""
+
+import logging
+import socket
+import sys
+from typing import Any
+
+from tiamat.drivers.connection import EventedConnection
+from tiamat.drivers.evented import EventedLoop
+from tiamat.drivers.service import Service, Timeouts
+from tiamat.gateways.wsgi import WSGIGateway
+from tiamat.protocol.dates import CommonHeaders
+from tiamat.protocol.headers import Names
+from tiamat.protocol.limits import Limits
+from tiamat.protocol.parser_httptools import Parser
+from tiamat.system.scoreboard import Scoreboard
+
+BUDGET = 30
+"""Raising it is a change that needs a reason; today's number is in the test."""
+
+REFERENCE = (
+    b"GET /path?query=1 HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\n"
+    b"Accept: */*\r\nAccept-Encoding: gzip\r\n\r\n"
+)
+
+
+def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answer in the plainest way."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"Hello"]
+
+
+def test_a_request_stays_within_its_frames() -> None:
+    """
+    From a readable socket to a sent response, the application's own left out.
+    """
+    common = CommonHeaders(b"tiamat")
+    gateway = WSGIGateway(app, common, logging.getLogger("tests.budget"))
+    service = Service(gateway, gateway.log, Limits(), Names("drop"), Parser, Timeouts())
+    loop = EventedLoop([], service, Scoreboard(1).take(), gateway.run)
+    loop.accepting = True
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        ours.setblocking(False)
+        base = gateway.base_environ("example.com", "80", "http")
+        connection = EventedConnection(loop, ours, ("1.2.3.4", "5"), base)
+        for _ in range(2):  # the first one fills the tables
+            theirs.sendall(REFERENCE)
+            frames: list[str] = []
+
+            def count(frame: Any, event: str, arg: object) -> None:
+                if event == "call" and frame.f_code is not app.__code__:
+                    frames.append(frame.f_code.co_qualname)  # noqa: B023
+
+            sys.setprofile(count)
+            connection.on_readable()
+            sys.setprofile(None)
+
+            assert theirs.recv(65536).endswith(b"Hello")
+    loop.close()
+
+    assert len(frames) <= BUDGET, frames
