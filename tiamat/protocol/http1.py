@@ -11,6 +11,7 @@ is read from the bytes themselves, and the rules that a smuggled request would
 have to break run on the whole of it, in one place, whichever parser it was.
 """
 
+import re
 from collections.abc import Callable
 from enum import Enum
 from typing import Final, Protocol
@@ -40,6 +41,8 @@ from tiamat.types import Headers
 _HEAD_END: Final = b"\r\n\r\n"
 _VERSIONS: Final = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 
+_TAB_IN_CODINGS: Final = re.compile(rb"\n(?i:transfer-encoding):[^\r]*\t")
+
 # Longer than any method of the registry (UPDATEREDIRECTREF has 17).
 _LONGEST_METHOD: Final = 32
 
@@ -60,11 +63,14 @@ ParserFactory = Callable[["Connection"], Parser]
 
 
 class _Methods(dict[bytes, str]):
-    """Methods as bytes → text; only tokens, and only so many."""
+    """Methods as bytes → text; only tokens, only so many, and no CONNECT."""
 
     def __missing__(self, name: bytes) -> str:
         if TOKEN.match(name) is None:
             raise ProtocolError(f"method {name[:40]!r} is not a token")
+        if name == b"CONNECT":
+            # RFC 9110, 9.3.6: "most origin servers do not implement CONNECT".
+            raise NotImplementedMethod("CONNECT")
         method = name.decode()
         if len(self) < 64 and len(name) <= _LONGEST_METHOD:
             self[name] = method
@@ -106,8 +112,8 @@ class Connection:
 
     __slots__ = (
         "_current", "_feed", "_head", "_headers", "_held", "_left", "_limits",
-        "_make_parser", "_names", "_overhead", "_raw", "eof", "error", "reading",
-        "requests", "surplus",
+        "_make_parser", "_names", "_overhead", "_raw", "_tail", "eof", "error",
+        "reading", "requests", "surplus",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, parser: ParserFactory, names: Names) -> None:
@@ -125,6 +131,7 @@ class Connection:
         self._held = b""  # came behind more requests than may wait
         self._left = 0  # bytes of the body to come
         self._overhead = 0  # bytes of a chunked body that aren't content
+        self._tail = b""  # of a chunked body: what its end could have begun with
         self._current = _NO_REQUEST
         self._feed = parser(self).feed_data
 
@@ -141,7 +148,7 @@ class Connection:
         if (
             self.reading is HEAD
             and self._raw is None
-            and data.find(_HEAD_END) + 4 == len(data)
+            and data.find(_HEAD_END) + 4 == len(data) > 3
             and len(self.requests) < self._limits.pipelined
         ):
             self._head = data
@@ -236,11 +243,16 @@ class Connection:
         behind it begins a piece of its own.
         """
         request = self._current
-        # The CR LF CR of an end that was cut may have come before.
-        end = data.find(_HEAD_END) + 4
-        piece = data[: end if end >= 4 else len(data)]
-        if data[0] in b"\r\n":
-            piece = data[:1]
+        # The CR LF CR of an end that was cut may have come before. What ended
+        # a piece begins no other end: before that stands a zero or a trailer.
+        tail = self._tail
+        found = (tail + data).find(_HEAD_END)
+        if found >= 0:
+            piece = data[: found + 4 - len(tail)]
+            self._tail = b""
+        else:
+            piece = data
+            self._tail = (tail + data[-3:])[-3:]
         size = request.body.size if request.body is not None else 0
         self._overhead += len(piece)
         self._feed(piece)
@@ -249,14 +261,18 @@ class Connection:
             size = request.body.size
         if self._overhead > _OVERHEAD_FREE + _OVERHEAD_PER_BYTE * size:
             raise HeadTooLarge("chunk extensions and trailers outgrow the body")
+        self._check_trailers()
+        return data[len(piece) :]
+
+    def _check_trailers(self) -> None:
         if len(self._headers) > self._limits.request_fields:
             raise HeadTooLarge("too many trailers")
-        return data[len(piece) :]
 
     def _check_unfinished(self, raw: bytearray) -> None:
         """Raise if this beginning of a head is too long already."""
         limits = self._limits
-        if len(raw) > limits.request_line and b"\r\n" not in raw:
+        longest = limits.request_line + 2  # with its line end
+        if len(raw) >= longest and raw.find(b"\r\n", 0, longest) < 0:
             raise TargetTooLong(
                 f"request line over limit_request_line={limits.request_line}"
             )
@@ -373,16 +389,17 @@ class Connection:
 
     def on_message_complete(self) -> None:
         request = self._current
-        request.complete = True
         if self._headers:
-            self._headers = []  # trailers: RFC 9110, 6.5.1: never merged
+            self._check_trailers()
+            self._headers = []  # RFC 9110, 6.5.1: never merged
+        request.complete = True
         self.reading = HEAD if request.keep_alive else NOTHING
 
     # The rules
 
     def _odd_request_line(self) -> tuple[bytes, bytes, bytes]:
         """A request line behind blank lines; raises if it isn't three words."""
-        line = self._head.lstrip(b"\r\n").split(b"\r\n", 1)[0]
+        line = behind_blank_lines(self._head).split(b"\r\n", 1)[0]
         words = line.split(b" ")
         if len(words) != 3 or not all(words):
             raise ProtocolError(f"request line {line[:80]!r}")
@@ -391,7 +408,7 @@ class Connection:
     def _check_limits(self, headers: Headers) -> None:
         """The exact limits; only heads that could be over one come here."""
         limits = self._limits
-        head = self._head.lstrip(b"\r\n")
+        head = behind_blank_lines(self._head)
         if head.index(b"\r\n") > limits.request_line:
             raise TargetTooLong(
                 f"request line over limit_request_line={limits.request_line}"
@@ -450,21 +467,39 @@ class Connection:
 
     def _expect_body(self, request: Request) -> None:
         """From here on bytes belong to the body of *request*."""
+        if b"transfer-encoding" in request.fields:
+            self._trim_codings(request)
         length = body_length(request.version, request.fields, self._limits.request_body)
         request.length = length
         if length == CHUNKED:
             self.reading = CHUNKS
             self._overhead = 0
+            self._tail = b""
         elif length:
             self.reading = BODY
             self._left = length
 
+    def _trim_codings(self, request: Request) -> None:
+        """
+        Level what llhttp does with whitespace behind this one value.
+
+        It leaves spaces on it, and with a tab it takes it for another coding,
+        which it says only when the request has begun.
+        """
+        if _TAB_IN_CODINGS.search(self._head) is not None:
+            raise ProtocolError("a tab in Transfer-Encoding")
+        name = b"transfer-encoding"
+        value = request.fields[name]
+        if value.endswith(b" "):
+            trimmed = request.fields[name] = value.strip(b" ")
+            request.headers = [
+                (key, trimmed if key == name else other)
+                for key, other in request.headers
+            ]
+
     def _check_odd_target(self, request: Request) -> None:
         """A target that isn't a path: RFC 9112, 3.2.2 to 3.2.4."""
         target = request.target
-        if request.method == "CONNECT":
-            # RFC 9110, 9.3.6: "most origin servers do not implement CONNECT".
-            raise NotImplementedMethod("CONNECT")
         if target == b"*":
             if request.method != "OPTIONS":
                 raise ProtocolError("target * is for OPTIONS only")
@@ -478,6 +513,14 @@ class Connection:
             (b"host", authority),
             *(field for field in request.headers if field[0] != b"host"),
         ]
+
+
+def behind_blank_lines(head: bytes) -> bytes:
+    """*head* without the empty lines before it, each of them CR LF."""
+    start = 0
+    while head.startswith(b"\r\n", start):
+        start += 2
+    return head[start:]
 
 
 def wrong_version(version: bytes) -> ProtocolError:

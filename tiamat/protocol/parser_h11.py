@@ -1,0 +1,203 @@
+"""
+h11 behind the parser interface: pure Python, and any method that is a token.
+
+Theory: h11 draws conclusions from some fields (it joins equal Content-Lengths,
+pauses at an Upgrade) where ours are to be drawn, and forgives what ours must
+not (bare LF, obs-fold). So it is asked for grammar alone: the bytes of a head
+are looked at first, and h11 then sees each field under a name that means
+nothing to it. Bodies are read here, as strictly as llhttp reads them.
+"""
+
+import re
+from typing import TYPE_CHECKING, Final
+
+import h11
+
+from tiamat.protocol.errors import ProtocolError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tiamat.protocol.http1 import Connection
+    from tiamat.types import Headers
+
+# What stands in front of a field's name when h11 sees it. A folded line
+# becomes a name with a space in it, which h11 refuses.
+_MARK: Final = b"~"
+
+# RFC 9112, 2.2: a bare CR is invalid; a bare LF "MAY" be a line end, and is not
+# one here. RFC 9110, 5.5: no control characters but HTAB.
+_FORBIDDEN: Final = re.compile(
+    rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?=[^\n])|(?<!\r)\n"
+)
+
+# RFC 9112, 7.1: chunk-size [ chunk-ext ] CRLF, without the "bad" whitespace that
+# it asks recipients to parse and that llhttp refuses.
+_TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
+_QUOTED: Final = (
+    rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
+)
+_CHUNK_LINE: Final = re.compile(
+    rb"([0-9A-Fa-f]+)(?:;%s*(?:=(?:%s|%s*))?)*\Z" % (_TOKEN, _QUOTED, _TOKEN)
+)
+# How such a line may begin, so that nobody waits for the end of a wrong one.
+_CHUNK_BEGUN: Final = re.compile(
+    rb"(?:[0-9A-Fa-f]+(?:;[\t\x20-\x7e\x80-\xff]*)?\r?)?\Z"
+)
+
+# Sixteen digits are 64 bits, which is what llhttp counts to.
+_LONGEST_SIZE: Final = 16
+
+
+class Parser:
+    """Requests of one connection, read by h11 and told to *connection*."""
+
+    __slots__ = ("_connection", "_left", "_raw", "_step")
+
+    def __init__(self, connection: "Connection") -> None:
+        self._connection = connection
+        self._raw = bytearray()  # of a head, a line or trailers, not whole yet
+        self._left = 0  # bytes of the body, or of a chunk, to come
+        self._step: Callable[[bytes], bytes] = self._read_head
+
+    def feed_data(self, data: bytes, /) -> None:
+        """Take what came; raises ProtocolError."""
+        while data:
+            data = self._step(data)
+
+    # Each step takes what belongs to it, and returns what is behind that.
+
+    def _read_head(self, data: bytes) -> bytes:
+        raw = self._raw
+        known = len(raw)
+        raw += data
+        # RFC 9112, 2.2: an empty line before a request is ignored.
+        while raw.startswith(b"\r\n"):
+            del raw[:2]
+            known -= 2
+        end = raw.find(b"\r\n\r\n", max(0, known - 3)) + 4
+        if end < 4:
+            refuse_forbidden(raw, known, len(raw))
+            return b""
+        refuse_forbidden(raw, known, end)
+        line, _, fields = bytes(raw[: end - 2]).partition(b"\r\n")
+        rest = bytes(raw[end:])
+        raw.clear()
+        headers = parse_fields(line, fields)
+        for name, value in headers:
+            self._connection.on_header(name, value)
+        self._connection.on_headers_complete()
+        self._expect_body(headers)
+        return rest
+
+    def _expect_body(self, headers: "Headers") -> None:
+        """Go on as framing says that the connection has found right."""
+        framing = {name.lower(): value for name, value in headers}
+        if b"transfer-encoding" in framing:
+            self._step = self._read_chunk_line
+            return
+        self._left = int(framing.get(b"content-length", b"0"))
+        if self._left:
+            self._step = self._read_body
+        else:
+            self._connection.on_message_complete()
+
+    def _read_body(self, data: bytes) -> bytes:
+        piece, rest = data[: self._left], data[self._left :]
+        self._left -= len(piece)
+        self._connection.on_body(piece)
+        if not self._left:
+            self._complete()
+        return rest
+
+    def _read_chunk_line(self, data: bytes) -> bytes:
+        raw = self._raw
+        line, end, rest = data.partition(b"\n")
+        raw += line + end
+        if not end:
+            if _CHUNK_BEGUN.match(raw) is None:
+                raise ProtocolError(f"chunk size {bytes(raw[:40])!r}")
+            return b""
+        match = _CHUNK_LINE.match(bytes(raw[:-2])) if raw[-2:] == b"\r\n" else None
+        if match is None or len(match[1].lstrip(b"0")) > _LONGEST_SIZE:
+            raise ProtocolError(f"chunk size {bytes(raw[:40])!r}")
+        raw.clear()
+        self._left = int(match[1], 16)
+        self._step = self._read_chunk if self._left else self._read_trailers
+        return rest
+
+    def _read_chunk(self, data: bytes) -> bytes:
+        piece, rest = data[: self._left], data[self._left :]
+        self._left -= len(piece)
+        self._connection.on_body(piece)
+        if not self._left:
+            self._step = self._read_chunk_end
+        return rest
+
+    def _read_chunk_end(self, data: bytes) -> bytes:
+        for byte in data[:2]:
+            if byte != b"\r\n"[len(self._raw)]:
+                raise ProtocolError("no line end behind a chunk")
+            self._raw.append(byte)
+            data = data[1:]
+            if len(self._raw) == 2:
+                self._raw.clear()
+                self._step = self._read_chunk_line
+                break
+        return data
+
+    def _read_trailers(self, data: bytes) -> bytes:
+        raw = self._raw
+        known = len(raw)
+        raw += data
+        if raw.startswith(b"\r\n"):
+            end = 2
+        else:
+            end = raw.find(b"\r\n\r\n", max(0, known - 3)) + 4
+            if end < 4:
+                refuse_forbidden(raw, known, len(raw))
+                return b""
+        refuse_forbidden(raw, known, end)
+        trailers, rest = bytes(raw[: end - 2]), bytes(raw[end:])
+        raw.clear()
+        for name, value in parse_fields(b"GET / HTTP/1.1", trailers):
+            self._connection.on_header(name, value)
+        self._complete()
+        return rest
+
+    def _complete(self) -> None:
+        self._step = self._read_head
+        self._connection.on_message_complete()
+
+
+def refuse_forbidden(raw: bytearray, known: int, end: int) -> None:
+    """Raise if a byte from *known* to *end* is one that no head has."""
+    found = _FORBIDDEN.search(raw, max(0, known - 1), end)
+    if found is not None:
+        raise ProtocolError(f"byte 0x{raw[found.start()]:02x} in a head")
+
+
+def parse_fields(line: bytes, fields: bytes) -> "Headers":
+    """
+    Let h11 read a request line and the field lines behind it.
+
+    Args:
+        line: Without its line end.
+        fields: Each with its line end.
+
+    Raises:
+        ProtocolError: h11 wouldn't have it.
+    """
+    marked = b"".join(_MARK + field for field in fields.splitlines(keepends=True))
+    reader = h11.Connection(h11.SERVER)
+    reader.receive_data(b"%s\r\nHost: h\r\n%s\r\n" % (line, marked))
+    try:
+        request = reader.next_event()
+    except h11.RemoteProtocolError as error:
+        raise ProtocolError(str(error)) from None
+    if not isinstance(request, h11.Request):
+        raise ProtocolError(f"request line {line[:80]!r}")
+    headers = [(name[1:], value) for name, value in request.headers.raw_items()[1:]]
+    if any(not name for name, _ in headers):
+        raise ProtocolError("a field without a name")
+    return headers
