@@ -23,6 +23,11 @@ from tiamat.protocol.response import Response
 from tiamat.types import Environ
 
 _MAX_EVENTS: Final = 256
+
+# Both directions are closed: nobody is left to read an answer. A peer that has
+# only ended its sending side shows as EPOLLIN.
+_GONE: Final = select.EPOLLERR | select.EPOLLHUP
+
 _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
 
 # accept() can't go on for want of something that others may give back. nginx
@@ -115,7 +120,9 @@ class EventedLoop:
         for fileno, mask in events:
             ready = connections.get(fileno)
             if ready is not None:
-                if mask & ~select.EPOLLOUT:
+                if mask & _GONE:
+                    ready.abort()
+                elif mask & select.EPOLLIN:
                     ready.on_readable()
                 else:
                     ready.on_writable()
