@@ -110,10 +110,8 @@ class EventedLoop:
         now = self.now = self.clock()
         if now >= self._refresh_at:
             self._refresh()
-        listeners = self._listeners
-        for fileno, _ in events:
-            if fileno in listeners and self.accepting:
-                self._accept(listeners[fileno])
+        if self.accepting:
+            self._accept_first(events)
         if self.again:
             self._look_again()
         connections = self._connections
@@ -130,6 +128,13 @@ class EventedLoop:
                 self._wakeups[fileno]()
         if self.now >= self._sweep_at:
             self._sweep()
+
+    def _accept_first(self, events: list[tuple[int, int]]) -> None:
+        """One connection from each listener that has some."""
+        listeners = self._listeners
+        for fileno, _ in events:
+            if fileno in listeners:
+                self._accept(listeners[fileno])
 
     def _look_again(self) -> None:
         """Connections with requests that came behind others: one each."""
