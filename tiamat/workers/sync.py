@@ -37,6 +37,7 @@ class SyncWorker(Worker):
         if self.orphaned:
             return
         loop.accept()
+        self.log.hold()  # the access lines of a turn leave in one write
         while self.alive:
             loop.turn(HEARTBEAT)
             self.report(loop)
