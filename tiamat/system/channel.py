@@ -9,6 +9,7 @@ For EOF to work, nobody but the two may hold an end: after a fork the worker clo
 the master's ends of all others.
 """
 
+import os
 import select
 import socket
 import struct
@@ -141,6 +142,8 @@ class Channel:
             return b""
         except ConnectionResetError:  # it died with messages of ours unread
             raise EOFError from None
+        for fd in fds:
+            os.set_inheritable(fd, False)
         self.descriptors += fds
         if not data:
             raise EOFError

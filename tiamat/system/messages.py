@@ -9,7 +9,9 @@ import json
 from dataclasses import dataclass, fields
 from typing import Final, TypeAlias
 
-TEXT_LIMIT: Final = 40_000
+# Six bytes each if all are escapes (\u0000): these have to fit into the 208 KiB that
+# Linux gives a socket (net.core.wmem_default), or a packet can't be sent at all.
+TEXT_LIMIT: Final = 30_000
 """The most characters of a text in a message; of longer ones the end is kept."""
 
 
