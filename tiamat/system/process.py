@@ -1,8 +1,13 @@
 """Processes: who they run as, what they are called, how they ended."""
 
+import atexit
+import contextlib
 import os
 import resource
 import signal
+import sys
+import threading
+import traceback
 from pathlib import Path
 
 
@@ -124,3 +129,64 @@ def status_in_words(status: int) -> str:
         return f"killed by {name}{core}"
     code = os.WEXITSTATUS(status)
     return "exited" if code == 0 else f"exited with status {code}"
+
+
+def daemonize() -> int:
+    """
+    Go on in the background.
+
+    The command waits for what the new process has to say, so that its exit status
+    is true: who starts us in a script learns whether we serve.
+
+    Returns:
+        A descriptor: the byte written to it is the exit status of the command. If
+        it is closed without one, the command fails.
+    """
+    reader, writer = os.pipe()
+    if os.fork():
+        os.close(writer)
+        status = os.read(reader, 1)
+        os._exit(status[0] if status else 1)
+    os.close(reader)
+    os.setsid()
+    if os.fork():
+        os._exit(0)  # the grandchild leads no session, so it never gets a terminal
+    null = os.open(os.devnull, os.O_RDONLY)
+    os.dup2(null, 0)
+    os.close(null)
+    return writer
+
+
+def detach_output() -> None:
+    """Let go of the terminal: from now on nobody reads what is printed."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, 1)
+    os.dup2(null, 2)
+    os.close(null)
+
+
+def in_foreground() -> bool:
+    """Whether a terminal's keys go to this process; it also gets its WINCH."""
+    try:
+        terminal = os.open("/dev/tty", os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        return os.tcgetpgrp(terminal) == os.getpgrp()
+    except OSError:
+        return False
+    finally:
+        os.close(terminal)
+
+
+def run_exit_functions() -> None:
+    """What ``sys.exit`` would do, for a forked process that ends with ``_exit``."""
+    # As multiprocessing's processes do: join threads, then atexit's functions.
+    for module, name in ((threading, "_shutdown"), (atexit, "_run_exitfuncs")):
+        try:
+            getattr(module, name)()
+        except Exception:
+            traceback.print_exc()
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError, AttributeError):
+            stream.flush()

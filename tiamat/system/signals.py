@@ -10,7 +10,7 @@ import contextlib
 import os
 import signal
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from signal import Signals
 from types import FrameType
 from typing import Final, TypeAlias
@@ -96,13 +96,6 @@ class Inbox:
     def __len__(self) -> int:
         return len(self._queue)
 
-    def release(self) -> None:
-        """Give the signals their default meanings: for a process just forked."""
-        signal.set_wakeup_fd(-1)
-        for number in self._before:
-            signal.signal(number, signal.SIG_DFL)
-        self._queue.clear()
-
     def close(self) -> None:
         """Give the signals back to who had them before."""
         signal.set_wakeup_fd(-1)
@@ -112,16 +105,24 @@ class Inbox:
         self._wakeup.close()
 
 
-@contextlib.contextmanager
-def blocked() -> Iterator[None]:
+def fork() -> int:
     """
-    Let signals wait meanwhile.
+    Fork; in the new process signals have their default meanings.
 
-    Around a fork: else the new process may run a handler of the old one's before
-    it has its own.
+    They wait meanwhile: else it might run a handler of the old process's, and wake
+    that one instead of itself.
+
+    Raises:
+        OSError: there can't be another process.
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        yield
+        pid = os.fork()
+        if pid == 0:
+            signal.set_wakeup_fd(-1)
+            for number in signal.valid_signals():
+                if callable(signal.getsignal(number)):
+                    signal.signal(number, signal.SIG_DFL)
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return pid

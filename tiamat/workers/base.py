@@ -6,9 +6,8 @@ forks; the worker drops privileges, loads the application, says ``Ready``, waits
 for ``Accept``, serves in ``run``, drains and exits. A subclass overrides ``run``,
 and ``close_listeners`` if it watches them with something of its own.
 
-Two threads: the main one loads and serves. The helper listens to the master, also
-while the application keeps the main one busy: it can say what the main thread
-does, close the listeners when the master is gone, and ask for a drain.
+The main thread loads the application and serves; a second one, the helper, listens
+to the master meanwhile.
 """
 
 import faulthandler
@@ -19,7 +18,6 @@ import random
 import select
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -33,20 +31,11 @@ from tiamat.gateways import loader
 from tiamat.observe.log import Log
 from tiamat.system import process
 from tiamat.system.channel import PATIENCE, Channel
-from tiamat.system.messages import (
-    Accept,
-    Drain,
-    Dump,
-    Failed,
-    Message,
-    Ready,
-    Reopen,
-    Retiring,
-    Stack,
-)
+from tiamat.system.messages import Failed, Message, Ready, Retiring
 from tiamat.system.scoreboard import Row
 from tiamat.system.signals import Wakeup
 from tiamat.system.sockets import Listener
+from tiamat.workers.helper import Helper
 
 DUMP_SIGNAL: Final = signal.SIGRTMIN + 1 if sys.platform == "linux" else signal.SIGUSR2
 """Makes the C library's side of Python write all stacks, whatever the code does."""
@@ -63,9 +52,12 @@ ABORTED: Final = 1
 class Server(Protocol):
     """The master, as hooks see it."""
 
-    cfg: Any
-    log: Any
-    pid: int
+    @property
+    def cfg(self) -> Config: ...
+    @property
+    def log(self) -> Log: ...
+    @property
+    def pid(self) -> int: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +106,10 @@ class Worker:
         alive: whether it goes on; False from the moment it shall stop.
         booted: whether it has loaded the application.
         aborted: whether the master has condemned it.
-        final: whether it serves the kernel's queues before it stops.
+        final: whether it serves the kernel's queues before it stops: those of the
+            listeners that are not inherited.
+        orphaned: whether the master is gone.
+        accepted, reopen_wanted: what the helper noted for the main thread.
         nr: how many requests it has answered.
         max_requests: at how many of them it asks to be replaced.
         wakeup: readable when ``handle_wakeup`` shall be called.
@@ -142,8 +137,8 @@ class Worker:
         self.nr = 0
         self.max_requests = jittered(self.cfg)
         self._retiring = False
-        self._accepted = False
-        self._reopen = False
+        self.accepted = False
+        self.reopen_wanted = False
         self._stop_at = math.inf
 
     @property
@@ -192,7 +187,7 @@ class Worker:
         if self.cfg.post_fork is not None:
             self.cfg.post_fork(self.server, self)
         self.init_process()
-        self.start_helper()
+        Helper(self).start()
         self.load()
         if self.cfg.post_worker_init is not None:
             self.cfg.post_worker_init(self)
@@ -227,7 +222,7 @@ class Worker:
         """Wait until the master lets us serve; False if it tells us to stop."""
         poll = select.poll()
         poll.register(self.wakeup, select.POLLIN)
-        while self.alive and not self._accepted:
+        while self.alive and not self.accepted:
             poll.poll()
             self.handle_wakeup()
         return self.alive
@@ -251,8 +246,8 @@ class Worker:
         ``alive`` after it.
         """
         self.wakeup.clear()
-        if self._reopen:
-            self._reopen = False
+        if self.reopen_wanted:
+            self.reopen_wanted = False
             self.log.reopen()
 
     def deadline(self) -> float:
@@ -314,7 +309,7 @@ class Worker:
 
     def init_signals(self) -> None:
         """
-        Handle the signals of a worker; the fork blocked them until here.
+        Handle the signals of a worker.
 
         HUP, USR2 and the like are for the master: a terminal sends them to all.
         """
@@ -322,17 +317,14 @@ class Worker:
         for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH):
             signal.signal(number, signal.SIG_IGN)
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGTERM, self.handle_term)
         signal.signal(signal.SIGINT, self.handle_quit)
         signal.signal(signal.SIGQUIT, self.handle_quit)
-        signal.signal(signal.SIGABRT, self.handle_abort)
         signal.signal(signal.SIGUSR1, self.handle_usr1)
         # A crash in C leaves its stack in the master's log too.
         faulthandler.enable(self.stacks)
         signal.signal(signal.SIGABRT, self.handle_abort)
         faulthandler.register(DUMP_SIGNAL, self.stacks, all_threads=True)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
 
     def handle_term(self, number: int, frame: FrameType | None) -> None:
         """TERM: finish what is here. Before serving there is nothing to finish."""
@@ -356,55 +348,7 @@ class Worker:
 
     def handle_usr1(self, number: int, frame: FrameType | None) -> None:
         """USR1: reopen the logs, in the main loop."""
-        self._reopen = True
-
-    # --- The helper thread ------------------------------------------------------
-
-    def start_helper(self) -> None:
-        """Listen to the master, in a thread that ends with the process."""
-        threading.Thread(target=self.help, name="tiamat helper", daemon=True).start()
-
-    def help(self) -> None:
-        """Do what the master says, until it is gone."""
-        poll = select.poll()
-        poll.register(self.channel, select.POLLIN)
-        try:
-            while True:
-                poll.poll()
-                while (message := self.channel.receive()) is not None:
-                    self.obey(message)
-        except (EOFError, OSError, ValueError):
-            self.handle_orphaned()
-
-    def obey(self, message: Message) -> None:
-        """Do what one message says."""
-        match message:
-            case Accept():
-                self._accepted = True
-            case Drain(final):
-                self.drain(final=final)
-            case Reopen():
-                self._reopen = True
-            case Dump():
-                self.send(Stack(stacks_of_others()))
-        self.wakeup.wake()
-
-    def handle_orphaned(self) -> None:
-        """
-        The master is gone: accept nothing more, finish, leave.
-
-        A new master may want our addresses, so the listeners are closed at once.
-        Nobody is left to kill us if a request does not end, so we do.
-        """
-        if not self.alive and not self._stop_at < math.inf:
-            return
-        self.orphaned = True
-        self.log.warning("%s: the master is gone; finishing and leaving", self)
-        self.close_listeners()
-        self.drain()
-        time.sleep(max(0.0, self.deadline() - time.monotonic()) + 1.0)
-        self.log.error("%s: not finished in graceful_timeout; leaving", self)
-        os._exit(CRASHED)
+        self.reopen_wanted = True
 
 
 def jittered(config: Config) -> int | float:
@@ -412,16 +356,3 @@ def jittered(config: Config) -> int | float:
     if not config.max_requests:
         return math.inf
     return config.max_requests + random.randint(0, config.max_requests_jitter)  # noqa: S311
-
-
-def stacks_of_others() -> str:
-    """What every thread but the calling one does, the main thread first."""
-    names = {thread.ident: thread.name for thread in threading.enumerate()}
-    main, me = threading.main_thread().ident, threading.get_ident()
-    frames = sorted(sys._current_frames().items(), key=lambda item: item[0] != main)
-    return "\n".join(
-        f"Thread {names.get(ident, ident)}:\n"
-        + "".join(traceback.format_stack(frame)).rstrip()
-        for ident, frame in frames
-        if ident != me
-    )

@@ -1,0 +1,310 @@
+"""The arbiter: it keeps the workers, and does what signals and workers say."""
+
+import gc
+import math
+import os
+import selectors
+import time
+from signal import Signals
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from tiamat.errors import StartupError
+from tiamat.master import deaths
+from tiamat.master.keeper import TURN_MESSAGES, Keeper
+from tiamat.master.premises import Premises
+from tiamat.master.reload import Reload
+from tiamat.master.roster import Roster, State
+from tiamat.master.server import Server
+from tiamat.system import process
+from tiamat.system.messages import Failed, Ready, Reopen, Retiring, Stack
+from tiamat.system.signals import Inbox
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tiamat.config import Config
+    from tiamat.master.spawn import Forked
+    from tiamat.observe.log import Log
+
+IMMEDIATE: Final = 2.0
+"""Seconds that a worker has to leave on INT and QUIT."""
+
+GAP: Final = 1.0
+"""If the master sleeps so many seconds too long, something stopped all processes."""
+
+LAST_WORDS: Final = 1000
+"""The most messages of a worker that are heard after its end."""
+
+BOOT_ATTEMPTS: Final = 3
+"""How often the first workers may die without a word before the start has failed."""
+
+
+class Arbiter:
+    """
+    The master process.
+
+    Attributes:
+        premises: what it holds: settings, logs, listeners.
+        roster: which workers there are and should be.
+        keeper: the workers as processes.
+        reload: what HUP has begun, if anything.
+        proven: whether a worker has ever loaded the application.
+        stopping: whether the server shall end.
+        exit_status: of the command.
+    """
+
+    def __init__(self, config: "Config") -> None:
+        self.premises = Premises(config)
+        self.roster = Roster(config.workers)
+        self.server = Server(self)
+        self.keeper = Keeper(self.premises, self.roster, self.server)
+        self.reload = Reload(self)
+        self.inbox = Inbox()
+        self.proven = False
+        self.stopping = False
+        self.exit_status = 0
+        self.signals: dict[Signals, Callable[[], None]] = {
+            Signals.SIGTERM: self.terminate,
+            Signals.SIGINT: self.interrupt,
+            Signals.SIGQUIT: self.interrupt,
+            Signals.SIGHUP: self.hang_up,
+            Signals.SIGTTIN: self.add_worker,
+            Signals.SIGTTOU: self.remove_worker,
+            Signals.SIGWINCH: self.remove_all_workers,
+            Signals.SIGUSR1: self.reopen_logs,
+            Signals.SIGUSR2: self.start_new_master,
+            Signals.SIGCHLD: self.reap,
+        }
+        self.messages: dict[type, Callable[[Forked, Any], None]] = {
+            Ready: self.worker_ready,
+            Retiring: self.worker_retiring,
+            Failed: self.worker_failed,
+            Stack: self.worker_stack,
+        }
+
+    @property
+    def log(self) -> "Log":
+        """The logs."""
+        return self.premises.log
+
+    # --- The loop -----------------------------------------------------------------
+
+    def run(self) -> int:
+        """Keep the workers until told to stop; return the exit status."""
+        self.start()
+        while not self.stopping or self.keeper.workers:
+            try:
+                self.turn()
+            except Exception:  # a bug of ours; but the workers serve, and go on
+                self.log.exception("the master failed here, and goes on")
+                time.sleep(GAP)
+        return self.stop()
+
+    def turn(self) -> None:
+        """Wait until something happens or is due; do all that is to be done."""
+        for forked in self.wait():
+            self.listen(forked)
+        while (number := self.inbox.take()) is not None:
+            self.signals[number]()
+        self.reap()
+        self.reload.look_after(monotonic())
+        self.keeper.kill_late()
+        self.keeper.keep()
+
+    def wait(self) -> "list[Forked]":
+        """Sleep until something happens or is due; return the workers that speak."""
+        self.keeper.exchange()
+        until = min(self.keeper.next_deadline(), self.reload.deadline)
+        if self.premises.succession.predecessor:
+            until = min(until, monotonic() + 1.0)
+            self.premises.look_for_predecessor()
+        timeout = None if until == math.inf else max(0.0, until - monotonic())
+        events = self.keeper.selector.select(timeout)
+        if (gap := monotonic() - until) > GAP:
+            self.log.warning("this machine slept for %.1f s: nobody is late", gap)
+            self.roster.forgive(monotonic(), gap)
+        return [key.data for key, _ in events if key.data is not None]
+
+    def listen(self, forked: "Forked", limit: int = TURN_MESSAGES) -> None:
+        """Do what a worker says, but not too much in a turn."""
+        for message in self.keeper.messages(forked, limit):
+            self.messages[type(message)](forked, message)
+
+    def reap(self) -> None:
+        """Collect all processes that have ended; signals tell of some of them only."""
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if not pid:
+                return
+            if (forked := self.keeper.workers.get(pid)) is not None:
+                self.worker_exited(forked, status)
+            elif self.premises.succession.reaped(pid):
+                self.log.error("the new master %s", process.status_in_words(status))
+            else:
+                self.reload.reaped(pid, status)  # or a stranger's, if we are pid 1
+
+    # --- Start and stop -----------------------------------------------------------
+
+    def start(self) -> None:
+        """
+        Do what comes before the first worker, in gunicorn's order.
+
+        Raises:
+            TiamatError: the server can't start; nothing is left behind.
+        """
+        premises, hooks = self.premises, self.premises.config
+        try:
+            premises.open()
+            if hooks.on_starting is not None:
+                hooks.on_starting(self.server)
+            self.inbox.catch(self.signals)
+            self.keeper.selector.register(self.inbox, selectors.EVENT_READ)
+            premises.listen(self.inbox)
+        except BaseException:
+            premises.close(StartupError.exit_status)
+            self.inbox.close()
+            raise
+        premises.greet()
+        self.server.call(hooks.when_ready, self.server)
+        self.set_target(hooks.workers, first=True)
+        gc.collect()
+        gc.freeze()  # shared with the workers: the collector must not write there
+
+    def stop(self) -> int:
+        """Leave nothing behind; return the exit status."""
+        self.log.info("stopped")
+        self.premises.close(self.exit_status)
+        self.server.call(self.premises.config.on_exit, self.server)
+        self.keeper.selector.close()
+        self.inbox.close()
+        self.log.close()
+        return self.exit_status
+
+    def begin_stop(self, why: str) -> None:
+        """From now on no worker is added, and no connection comes in."""
+        self.log.info("%s", why)
+        self.stopping = True
+        self.roster.target = 0
+        self.reload.drop()
+
+    def give_up(self, status: int) -> None:
+        """The first workers can't be booted: no others can."""
+        if not self.stopping:
+            self.exit_status = status
+            self.interrupt("the application can't be booted: stopping")
+
+    def set_target(self, count: int, *, first: bool = False) -> None:
+        """Say how many workers there shall be."""
+        config, before = self.premises.config, self.roster.target
+        self.roster.target = count
+        self.roster.max_surge = config.max_surge
+        self.roster.max_unavailable = config.max_unavailable
+        if first or count != before:
+            self.server.call(
+                config.nworkers_changed, self.server, count, None if first else before
+            )
+
+    # --- Signals ------------------------------------------------------------------
+
+    def terminate(self) -> None:
+        """TERM: finish what is here, and what the kernel has accepted for us; end."""
+        if self.stopping:
+            return
+        patience = self.premises.config.graceful_timeout
+        self.begin_stop(f"TERM: finishing what is here, for {patience:g} s at most")
+        self.keeper.final = self.premises.refuse_new_connections()
+        self.keeper.keep()
+        self.premises.close_listeners()
+
+    def interrupt(self, why: str = "INT or QUIT: stopping at once") -> None:
+        """INT, QUIT: end at once."""
+        self.begin_stop(why)
+        self.premises.close_listeners()
+        deadline = monotonic() + IMMEDIATE
+        for forked in self.keeper.workers.values():
+            self.keeper.stop_at_once(forked, deadline)
+
+    def hang_up(self) -> None:
+        """HUP: new settings and new code, in new workers."""
+        if not self.stopping:
+            self.log.info("HUP: reloading")
+            self.reload.request(monotonic())
+
+    def add_worker(self) -> None:
+        """TTIN: one worker more."""
+        if not self.stopping:
+            self.set_target(self.roster.target + 1)
+            self.log.info("TTIN: %d workers from now on", self.roster.target)
+
+    def remove_worker(self) -> None:
+        """TTOU: one worker fewer, but not the last one."""
+        if self.roster.target > 1:
+            self.set_target(self.roster.target - 1)
+            self.log.info("TTOU: %d workers from now on", self.roster.target)
+
+    def remove_all_workers(self) -> None:
+        """WINCH: no workers, until HUP or TTIN; not if it is a terminal's own."""
+        if not self.stopping and not process.in_foreground():
+            self.log.info("WINCH: no workers from now on")
+            self.reload.drop()
+            self.set_target(0)
+
+    def reopen_logs(self) -> None:
+        """USR1: the log files were rotated."""
+        self.log.reopen()
+        self.log.info("USR1: logs reopened")
+        for forked in self.keeper.workers.values():
+            if not forked.send(Reopen()):
+                forked.kill(Signals.SIGUSR1)
+
+    def start_new_master(self) -> None:
+        """USR2: a new master beside this one, on the same listeners."""
+        if self.stopping:
+            return
+        try:
+            self.premises.start_new_master(self.server)
+        except OSError as error:
+            self.log.error("USR2: can't fork: %s", error.strerror)
+
+    # --- Workers ------------------------------------------------------------------
+
+    def worker_ready(self, forked: "Forked", message: Ready) -> None:
+        """A worker has loaded the application."""
+        self.roster.ready(forked.member, monotonic())
+        if not self.proven:
+            self.proven = True
+            self.premises.tell_command(0)
+        if forked.member.candidate:
+            self.reload.commit(forked.member)
+
+    def worker_retiring(self, forked: "Forked", message: Retiring) -> None:
+        """A worker wants to be replaced."""
+        if forked.member.state is State.SERVING:
+            forked.member.due = forked.member.due or message.reason
+
+    def worker_failed(self, forked: "Forked", message: Failed) -> None:
+        """A worker can't load the application; it is about to exit."""
+        forked.failure = message
+
+    def worker_stack(self, forked: "Forked", message: Stack) -> None:
+        """A worker says what it does."""
+        if (condemned := self.keeper.condemned.get(forked.member.pid)) is not None:
+            condemned.hear(message.text)
+
+    def worker_exited(self, forked: "Forked", status: int) -> None:
+        """A worker is gone; the roster says whether another one comes."""
+        self.listen(forked, LAST_WORDS)
+        failed = deaths.failed_to_boot(forked, status)
+        booted = forked.member.admitted_at < math.inf
+        self.keeper.bury(forked, status)
+        if self.proven or self.stopping:
+            return
+        attempts = self.roster.slot(forked.member.slot).failures
+        if failed:
+            self.give_up(forked.failure.status if forked.failure else 3)
+        elif not booted and attempts >= BOOT_ATTEMPTS:
+            self.give_up(StartupError.exit_status)

@@ -1,0 +1,210 @@
+"""
+The keeper: it does to processes what the roster asks for.
+
+Spawn, admit, retire, kill, and bury. It decides nothing but how; which worker and
+when is the roster's.
+"""
+
+import math
+import selectors
+import signal
+from collections.abc import Callable, Iterator
+from time import monotonic
+from typing import TYPE_CHECKING, Any, Final
+
+from tiamat.master import deaths
+from tiamat.master.roster import Admit, Member, Retire, Roster, Spawn, State
+from tiamat.master.silence import Condemned
+from tiamat.master.spawn import Forked, Plan, spawn
+from tiamat.system.messages import Accept, Drain, Message
+from tiamat.system.scoreboard import Scoreboard
+
+if TYPE_CHECKING:
+    from tiamat.config import Config
+    from tiamat.master.premises import Premises
+    from tiamat.master.server import Server
+    from tiamat.workers.base import Worker
+
+GRACE: Final = 0.5
+"""Seconds that a worker gets on top of a deadline that it knows, to meet it itself."""
+
+TURN_MESSAGES: Final = 32
+"""The most messages of one worker per turn: a flood must not keep others waiting."""
+
+
+class Keeper:
+    """
+    The workers, as processes.
+
+    Attributes:
+        workers: them, by pid.
+        condemned: those on their way out, by pid.
+        scoreboard: their numbers.
+        final: whether those who retire empty the kernel's queues first.
+        forget: lets go, in a new worker, of all else that is the master's.
+    """
+
+    def __init__(self, premises: "Premises", roster: Roster, server: "Server") -> None:
+        self.premises = premises
+        self.roster = roster
+        self.server = server
+        self.workers: dict[int, Forked] = {}
+        self.condemned: dict[int, Condemned] = {}
+        self.scoreboard = Scoreboard(max(256, 8 * roster.target))
+        self.selector = selectors.DefaultSelector()
+        self.forget: Callable[[], None] = premises.forget
+        self.candidate_plan: Plan | None = None
+        self.age = 0
+        self.final = False
+        self._tasks: dict[type, Callable[[Any], None]] = {
+            Spawn: self.spawn,
+            Admit: self.admit,
+            Retire: self.retire,
+        }
+
+    def keep(self) -> None:
+        """Do all that the roster asks for now."""
+        while (task := next(self.roster.tasks(monotonic()), None)) is not None:
+            self._tasks[type(task)](task)
+
+    # --- Tasks ----------------------------------------------------------------------
+
+    def spawn(self, task: Spawn) -> None:
+        """Fork a worker, or try again later."""
+        plan, generation = self.premises.plan, self.roster.generation
+        if task.candidate and self.candidate_plan is not None:
+            plan, generation = self.candidate_plan, generation + 1
+        now = monotonic()
+        limit = plan.config.boot_timeout or math.inf
+        member = Member(task.slot, generation, 0, now, now + limit)
+        member.candidate = task.candidate
+        self.age += 1
+        row = None
+        try:
+            row = self.scoreboard.take()
+            forked = spawn(plan, member, row, self.server, self.age, self.enter)
+        except Exception as error:  # no process, no descriptor, a class that fails
+            if row is not None:
+                self.scoreboard.free(row)
+            delay = self.roster.not_spawned(task, now)
+            self.premises.log.error(
+                "can't fork worker %d: %s; next attempt in %g s",
+                *(task.slot, error, delay),
+            )
+            return
+        self.roster.add(member)
+        self.workers[member.pid] = forked
+        self.selector.register(forked.channel, selectors.EVENT_READ, forked)
+
+    def enter(self, worker: "Worker") -> None:
+        """In a new worker: let go of the master's things, take its own settings."""
+        self.selector.close()
+        for other in self.workers.values():
+            other.close()
+        self.forget()
+        current = self.premises.config
+        if worker.cfg is not current:
+            current.leave()
+            worker.cfg.enter()
+            worker.log = worker.cfg.open_log()
+            self.premises.log.close()
+
+    def admit(self, task: Admit) -> None:
+        """Let a worker accept."""
+        forked = self.workers[task.member.pid]
+        self.roster.admitted(task.member, monotonic())
+        forked.send(Accept())
+        self.premises.log.info("%s serves", forked)
+
+    def retire(self, task: Retire) -> None:
+        """Tell a worker to finish and go."""
+        forked = self.workers[task.member.pid]
+        now = monotonic()
+        patience = forked.worker.cfg.graceful_timeout + GRACE
+        booting = forked.member.state is State.BOOTING
+        self.roster.retired(task.member, now, now + patience)
+        self.premises.log.info("%s retires: %s", forked, task.reason)
+        # A worker that imports the application hears nothing but a signal; one that
+        # does not empty its channel shall go too.
+        if not forked.send(Drain(self.final)) or booting:
+            forked.kill(signal.SIGTERM)
+
+    def stop_at_once(self, forked: Forked, deadline: float) -> None:
+        """Tell a worker to leave everything and go."""
+        self.roster.retired(forked.member, monotonic(), deadline)
+        forked.kill(signal.SIGQUIT)
+
+    # --- Who is late ------------------------------------------------------------------
+
+    def exchange(self) -> None:
+        """Look at the scoreboard."""
+        for forked in self.workers.values():
+            forked.exchange()
+
+    def kill_late(self) -> None:
+        """Condemn who is late, and go on with those who are condemned."""
+        now = monotonic()
+        for member, seconds in list(
+            self.roster.late(now, self.premises.config.timeout)
+        ):
+            forked = self.workers[member.pid]
+            cause = why_late(member.state, seconds, forked.worker.cfg)
+            self.condemned[member.pid] = Condemned(
+                forked, cause, self.premises.log, now
+            )
+            self.roster.condemned(member, now)
+        for condemned in self.condemned.values():
+            condemned.advance(now)
+
+    def next_deadline(self) -> float:
+        """When ``keep`` or ``kill_late`` have something to do."""
+        timeout = self.premises.config.timeout
+        points = [condemned.deadline for condemned in self.condemned.values()]
+        return min([self.roster.next_deadline(monotonic(), timeout), *points])
+
+    # --- Messages, and the end ------------------------------------------------------
+
+    def messages(self, forked: Forked, limit: int = TURN_MESSAGES) -> Iterator[Message]:
+        """What a worker says, but not too much in a turn."""
+        try:
+            for _ in range(0 if forked.deaf else limit):
+                message = forked.channel.receive()
+                if message is None:
+                    return
+                yield message
+        except EOFError:
+            pass
+        except ValueError as error:
+            self.premises.log.error("%s is not understood: %s", forked, error)
+        else:
+            return
+        self.selector.unregister(forked.channel)
+        forked.deaf = True
+
+    def bury(self, forked: Forked, status: int) -> None:
+        """A worker was reaped: log it, let its place and its things go."""
+        member = forked.member
+        deaths.report(self.premises.log, forked, status)
+        delay = self.roster.exited(member, monotonic())
+        if delay:
+            self.premises.log.warning(
+                "slot %d has lost %d workers in a row; the next one comes in %g s",
+                *(member.slot, self.roster.slot(member.slot).failures, delay),
+            )
+        del self.workers[member.pid]
+        self.condemned.pop(member.pid, None)
+        self.scoreboard.free(forked.row)
+        if not forked.deaf:
+            self.selector.unregister(forked.channel)
+        forked.close()
+        self.server.call(self.premises.config.child_exit, self.server, forked.worker)
+
+
+def why_late(state: State, seconds: float, config: "Config") -> str:
+    """Why a worker is condemned, in words."""
+    if state is State.BOOTING:
+        return f"did not boot in {seconds:.1f} s (boot_timeout={config.boot_timeout:g})"
+    limit = f"timeout={config.timeout:g}, graceful_timeout={config.graceful_timeout:g}"
+    if state is State.DRAINING:
+        return f"did not finish in {seconds:.1f} s ({limit})"
+    return f"silent for {seconds:.1f} s (timeout={config.timeout:g})"

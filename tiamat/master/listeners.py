@@ -1,0 +1,120 @@
+"""The listeners that the master keeps for its workers: bound, adopted, handed on."""
+
+from collections.abc import Callable, Iterable, Mapping
+
+from tiamat.config import Config
+from tiamat.system import backlog, sockets
+from tiamat.system.sockets import AddressInUse, Listener
+
+
+class Listeners:
+    """
+    The listeners, by the address as the settings write it.
+
+    Attributes:
+        by_bind: them.
+        fixed: who started us gave them, so the setting ``bind`` has no say.
+    """
+
+    def __init__(self, by_bind: Mapping[str, Listener], *, fixed: bool = False) -> None:
+        self.by_bind = dict(by_bind)
+        self.fixed = fixed
+
+    @property
+    def all(self) -> list[Listener]:
+        """The listeners, in the order of the setting."""
+        return list(self.by_bind.values())
+
+    @classmethod
+    def from_systemd(cls, fds: Iterable[int]) -> "Listeners":
+        """Adopt the sockets of a socket unit; they stay systemd's."""
+        return cls({f"fd://{fd}": sockets.adopt(fd) for fd in fds}, fixed=True)
+
+    @classmethod
+    def from_predecessor(cls, fds: Mapping[str, int], *, fixed: bool) -> "Listeners":
+        """
+        Take over the sockets of an old master.
+
+        What it had bound is ours now, with the file of a Unix socket; what it had
+        been given (``fd://``) stays that of who gave it.
+        """
+        by_bind = {}
+        for bind, fd in fds.items():
+            listener = sockets.adopt(fd)
+            if not bind.startswith("fd://"):
+                listener.inherited = False
+                listener.inode = sockets.inode_of(listener.path)
+            by_bind[bind] = listener
+        return cls(by_bind, fixed=fixed)
+
+    def rebound(
+        self, config: Config, may_wait: Callable[[AddressInUse], bool]
+    ) -> "Listeners":
+        """
+        The listeners of these settings: what there is already, and the rest bound.
+
+        Args:
+            config: the settings.
+            may_wait: called when an address is in use; waits a little and says
+                whether to try again.
+
+        Raises:
+            BindError: an address can't be had; nothing was bound then.
+        """
+        if self.fixed:
+            return self
+        by_bind = {}
+        bound = Listeners({})
+        try:
+            for bind in dict.fromkeys(config.bind):
+                listener = self.by_bind.get(bind) or listen(bind, config, may_wait)
+                by_bind[bind] = listener
+                if bind not in self.by_bind:
+                    bound.by_bind[bind] = listener
+        except BaseException:
+            bound.close()
+            raise
+        return Listeners(by_bind)
+
+    def without(self, others: "Listeners") -> "Listeners":
+        """Those of these that the others don't have."""
+        ours = self.by_bind.items()
+        return Listeners({b: li for b, li in ours if b not in others.by_bind})
+
+    def descriptors(self) -> dict[str, int]:
+        """Their descriptors, for a new master."""
+        return {bind: li.fileno() for bind, li in self.by_bind.items()}
+
+    def refuse_new(self) -> bool:
+        """
+        Let no new connections into the queues of those that nobody else has.
+
+        Returns:
+            Whether there are any; who was given a socket leaves its queue alone.
+        """
+        ours = [listener for listener in self.all if not listener.inherited]
+        for listener in ours:
+            backlog.refuse_new(listener.sock)
+        return bool(ours)
+
+    def close(self, *, unlink: bool = True) -> None:
+        """Close the master's copies, and remove the files of Unix sockets."""
+        for listener in self.all:
+            if unlink:
+                listener.unlink()
+            listener.close()
+
+
+def listen(
+    bind: str, config: Config, may_wait: Callable[[AddressInUse], bool]
+) -> Listener:
+    """Bind one address, as soon as it is free."""
+    owner = (config.user, config.group)
+    while True:
+        try:
+            return sockets.listen(
+                [bind], config.backlog, umask=config.umask, owner=owner
+            )[0]
+        except AddressInUse as error:
+            if not may_wait(error):
+                raise

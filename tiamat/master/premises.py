@@ -1,0 +1,273 @@
+"""What the master holds while it lives: logs, pid file, listeners, its name."""
+
+import os
+import select
+import signal
+import sys
+from typing import TYPE_CHECKING, Final
+
+import tiamat
+from tiamat.config import Config
+from tiamat.errors import BindError, TiamatError
+from tiamat.master.listeners import Listeners
+from tiamat.master.reexec import Inheritance, Succession, inheritance
+from tiamat.master.spawn import Plan
+from tiamat.observe.log import Log
+from tiamat.system import process
+from tiamat.system.pidfile import PidFile
+from tiamat.workers import load_worker_class
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tiamat.master.server import Server
+    from tiamat.system.signals import Inbox
+    from tiamat.system.sockets import AddressInUse
+
+RETRY: Final = 0.2
+"""Seconds between two attempts to bind an address that is in use."""
+
+STOPS: Final = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+
+
+class Premises:
+    """
+    Opened at the start, changed by a reload, closed at the end.
+
+    Attributes:
+        plan: what workers are made of: settings, class, listeners.
+        log: the logs.
+        succession: the other master beside this one, if any.
+    """
+
+    log: Log
+
+    def __init__(self, config: Config) -> None:
+        self.plan = Plan(config, load_worker_class(config.worker_class), Listeners({}))
+        self.succession = Succession()
+        self._inheritance = Inheritance()
+        self._pidfile: PidFile | None = None
+        self._command = -1
+
+    @property
+    def config(self) -> Config:
+        """The settings that are in force."""
+        return self.plan.config
+
+    # --- At the start -----------------------------------------------------------
+
+    def open(self) -> None:
+        """
+        Become the server's process: in the background if wanted, with logs and pid.
+
+        Raises:
+            TiamatError: something that the settings ask for can't be had.
+        """
+        process.raise_descriptor_limit()
+        inherited = inheritance(os.environ, self.config.bind)
+        if inherited.master and inherited.master == os.getppid():
+            self.succession = Succession(inherited.master)
+        if self.config.daemon and not inherited.master:
+            self._command = process.daemonize()
+        self._inheritance = inherited
+        self.open_log()
+        self.take_pidfile()
+        self.set_title()
+
+    def listen(self, inbox: "Inbox") -> None:
+        """
+        Bind the addresses, or take them over.
+
+        An address in use may be held by workers that finish without their master,
+        so we try for a while; a signal ends that.
+
+        Raises:
+            BindError: an address can't be had.
+        """
+        patience = self.config.graceful_timeout
+        waiting: Callable[[AddressInUse], bool] = Patience(self.log, inbox, patience)
+        listeners = self._inheritance.listeners()
+        self.plan.listeners = listeners
+        if not listeners.fixed:
+            self.plan.listeners = listeners.rebound(self.config, waiting)
+            listeners.without(self.plan.listeners).close()
+        if self._inheritance.systemd:
+            self.plan.listeners = Listeners(listeners.by_bind, fixed=True)
+
+    def greet(self) -> None:
+        """Say who we are and where we are reached."""
+        config, log = self.config, self.log
+        version = "{}.{}.{}".format(*sys.version_info)
+        log.info(
+            "Tiamat %s on Python %s, pid %d", tiamat.__version__, version, self.pid
+        )
+        for listener in self.plan.listeners.all:
+            log.info("listening on %s", listener.url)
+        kind = config.worker_class
+        log.info(
+            "serving %s with %d %s worker%s",
+            config.app,
+            config.workers,
+            kind if isinstance(kind, str) else kind.__name__,
+            "" if config.workers == 1 else "s",
+        )
+
+    @property
+    def pid(self) -> int:
+        """Our own; also in a worker, where it is that of the master."""
+        return self._pid
+
+    # --- Now and on reloads -----------------------------------------------------------
+
+    def open_log(self) -> None:
+        """
+        Open the logs of the settings, in the place of others.
+
+        Raises:
+            ConfigError: they can't be opened; the others stay.
+        """
+        before = getattr(self, "log", None)
+        self.log = self.config.open_log()
+        if before is not None:
+            before.close()
+        owner = self.config.user, self.config.group
+        if owner != (os.geteuid(), os.getegid()):
+            self.log.chown(*owner)
+        self._pid = os.getpid()
+
+    def take_pidfile(self) -> None:
+        """
+        Have the pid file of the settings, and no other.
+
+        Raises:
+            ConfigError: it can't be had; the other one stays.
+        """
+        wanted = self.config.pidfile
+        path = wanted + self.succession.suffix if wanted else None
+        if self._pidfile is not None and self._pidfile.path == path:
+            return
+        new = PidFile(path) if path else None
+        if self._pidfile is not None:
+            self._pidfile.remove()
+        self._pidfile = new
+
+    def change(self, plan: Plan) -> None:
+        """
+        Be the premises of other settings, after a reload.
+
+        What can't be had any more is logged, and stays as it was.
+        """
+        before, self.plan = self.plan, plan
+        before.config.leave()
+        plan.config.enter()
+        for step in (self.open_log, self.take_pidfile):
+            try:
+                step()
+            except TiamatError as error:
+                self.log.error("%s", error)
+        removed = before.listeners.without(plan.listeners)
+        removed.refuse_new()
+        removed.close()
+        for module in plan.config.changed_modules():
+            self.log.warning(
+                "%s has changed, but a reload does not import again what the"
+                " configuration file imports; USR2 does",
+                module,
+            )
+        self.set_title()
+
+    def set_title(self) -> None:
+        """Be found by ``ps``."""
+        name = self.config.proc_name or self.config.app
+        process.set_title(f"tiamat: master{self.succession.suffix} [{name}]")
+
+    # --- Beside another master --------------------------------------------------
+
+    def start_new_master(self, server: "Server") -> None:
+        """
+        Fork a new master, on the same listeners, unless there is another one.
+
+        Raises:
+            OSError: there can't be another process.
+        """
+        if not self.succession.alone:
+            other = self.succession.predecessor or self.succession.successor
+            self.log.error("USR2: there is another master already, pid %d", other)
+            return
+        self.succession.start(server, self.plan.listeners)
+        self.log.info("USR2: a new master starts, pid %d", self.succession.successor)
+
+    def look_for_predecessor(self) -> None:
+        """When the old master has gone, its names are ours."""
+        if not self.succession.predecessor_gone():
+            return
+        self.log.info("the old master is gone; this one takes its place")
+        self.set_title()
+        if self._pidfile is not None and self.config.pidfile:
+            try:
+                self._pidfile.rename(self.config.pidfile)
+            except OSError as error:
+                self.log.error("can't rename the pid file: %s", error.strerror)
+
+    # --- At the end -----------------------------------------------------------------
+
+    def tell_command(self, status: int) -> None:
+        """Let the command end that waits for us to be in the background."""
+        if self._command < 0:
+            return
+        os.write(self._command, bytes([status]))
+        os.close(self._command)
+        self._command = -1
+        process.detach_output()
+
+    def refuse_new_connections(self) -> bool:
+        """
+        Let nothing new into the kernel's queues of our own listeners.
+
+        Returns:
+            Whether the workers shall empty them: not while another master does.
+        """
+        return self.succession.alone and self.plan.listeners.refuse_new()
+
+    def close_listeners(self) -> None:
+        """Close our copies; files of Unix sockets stay while another master lives."""
+        self.plan.listeners.close(unlink=self.succession.alone)
+
+    def close(self, status: int) -> None:
+        """Leave nothing behind."""
+        self.close_listeners()
+        if self._pidfile is not None:
+            self._pidfile.remove()
+            self._pidfile = None
+        self.tell_command(status)
+
+    def forget(self) -> None:
+        """Let go of what is the master's alone: in a process just forked."""
+        if self._pidfile is not None:
+            self._pidfile.close()
+        if self._command >= 0:
+            os.close(self._command)
+
+
+class Patience:
+    """How long we wait for an address that somebody else holds."""
+
+    def __init__(self, log: Log, inbox: "Inbox", seconds: float) -> None:
+        self.log = log
+        self.inbox = inbox
+        self.left = seconds
+        self.said = ""
+
+    def __call__(self, error: "AddressInUse") -> bool:
+        """Wait a little; whether to try again."""
+        if self.left <= 0:
+            return False
+        if str(error) != self.said:
+            self.said = str(error)
+            self.log.warning("%s; trying for %g s more", error, self.left)
+        self.left -= RETRY
+        select.select([self.inbox], (), (), RETRY)
+        while (number := self.inbox.take()) is not None:
+            if number in STOPS:
+                raise BindError(f"stopped by {number.name}: {error}")
+        return True

@@ -1,0 +1,228 @@
+"""
+HUP: new settings and new code, or everything stays as it is.
+
+1. Trial. A forked process reads the settings. Whatever they do there, fail, hang or
+   exit, is a line in the log.
+2. The master reads them itself, since hooks live in it, under an alarm.
+3. Candidate. New addresses are bound and one worker is forked from all that is
+   new. If it does not come to be ready, everything new is dropped.
+4. Commit. The new settings are in force, and the roster replaces worker by worker.
+"""
+
+import contextlib
+import math
+import os
+import select
+import signal
+from collections.abc import Iterator
+from time import monotonic
+from types import FrameType
+from typing import TYPE_CHECKING, Final
+
+from tiamat.errors import ConfigError, TiamatError
+from tiamat.master.spawn import Plan
+from tiamat.system import signals
+from tiamat.system.process import status_in_words
+from tiamat.workers import load_worker_class
+
+if TYPE_CHECKING:
+    from tiamat.master.arbiter import Arbiter
+    from tiamat.master.roster import Member
+    from tiamat.system.sockets import AddressInUse
+
+LIMIT: Final = 30.0
+"""Seconds that the configuration file may take."""
+
+
+class Reload:
+    """
+    The reload that is under way, if any.
+
+    Attributes:
+        trial: the process that tries the new settings.
+        plan: what the candidate is made of.
+        again: whether HUP came meanwhile.
+    """
+
+    def __init__(self, arbiter: "Arbiter") -> None:
+        self.arbiter = arbiter
+        self.trial: Trial | None = None
+        self.plan: Plan | None = None
+        self.again = False
+        self.dropped = False
+
+    @property
+    def running(self) -> bool:
+        """Whether it is not decided yet."""
+        return self.trial is not None or self.plan is not None
+
+    @property
+    def deadline(self) -> float:
+        """When ``look_after`` wants to be called."""
+        return self.trial.deadline if self.trial else math.inf
+
+    def request(self, now: float) -> None:
+        """Reload: now, or when the reload that is under way is decided."""
+        if self.running:
+            self.again = True
+            return
+        try:
+            self.trial = Trial(self.arbiter.premises.plan, now)
+        except OSError as error:
+            self.refuse(f"can't fork: {error.strerror}")
+
+    def look_after(self, now: float) -> None:
+        """End a trial that takes too long; notice that the candidate is lost."""
+        if self.trial is not None and now >= self.trial.deadline:
+            self.trial.kill()
+            self.trial.deadline = math.inf
+        if self.plan is not None and not self.arbiter.roster.trying:
+            self.refuse("the first worker of the new generation did not come to serve")
+
+    def reaped(self, pid: int, status: int) -> bool:
+        """Go on after the trial; whether *pid* was it."""
+        if self.trial is None or pid != self.trial.pid:
+            return False
+        wrong = self.trial.result(status_in_words(status))
+        self.trial = None
+        if self.dropped or self.arbiter.stopping:
+            self.dropped = False
+            return True
+        try:
+            if wrong:
+                raise ConfigError(wrong)
+            self.plan = new_plan(self.arbiter.premises.plan)
+        except TiamatError as error:
+            self.refuse(str(error))
+        else:
+            self.arbiter.keeper.candidate_plan = self.plan
+            self.arbiter.roster.trying = True
+        return True
+
+    def refuse(self, reason: str) -> None:
+        """Say why there is no reload, and drop what was prepared for it."""
+        self.arbiter.log.error("reload refused, going on as before: %s", reason)
+        self.drop()
+        self.next()
+
+    def drop(self) -> None:
+        """Let go of what was prepared, and of the candidate."""
+        if self.trial is not None:
+            self.trial.kill()
+            self.dropped = True
+        if self.plan is not None:
+            self.plan.listeners.without(self.arbiter.premises.plan.listeners).close()
+        self.plan = None
+        self.arbiter.roster.abandon()
+
+    def next(self) -> None:
+        """Begin the reload that was asked for meanwhile."""
+        if self.again and not self.arbiter.stopping:
+            self.again = False
+            self.request(monotonic())
+
+    def commit(self, candidate: "Member") -> None:
+        """The candidate is ready: everything new is in force."""
+        arbiter, plan = self.arbiter, self.plan
+        if plan is None:
+            return
+        self.plan = None
+        arbiter.log.info(
+            "%s is ready: generation %d takes over", candidate, candidate.generation
+        )
+        arbiter.roster.commit(candidate)
+        arbiter.premises.change(plan)
+        arbiter.server.call(plan.config.on_reload, arbiter.server)
+        arbiter.set_target(plan.config.workers)
+        self.next()
+
+
+class Trial:
+    """
+    A process that reads the settings, to see whether that can be done.
+
+    Attributes:
+        pid: of it.
+        deadline: when it must have finished.
+    """
+
+    def __init__(self, plan: Plan, now: float) -> None:
+        self._reader, writer = os.pipe()
+        self.deadline = now + LIMIT
+        try:
+            self.pid = signals.fork()
+        except OSError:
+            os.close(self._reader)
+            os.close(writer)
+            raise
+        if self.pid == 0:
+            text = read_and_complain(plan)
+            os.write(writer, b"=" + text.encode("utf-8", "replace")[:4000])
+            os._exit(0)
+        os.close(writer)
+
+    def kill(self) -> None:
+        """End it; it is not reaped yet."""
+        os.kill(self.pid, signal.SIGKILL)
+
+    def result(self, ended: str) -> str:
+        """What is wrong, or nothing; *ended* is how it did, in words."""
+        answer = b""
+        if select.select([self._reader], (), (), 0)[0]:
+            answer = os.read(self._reader, 8192)
+        os.close(self._reader)
+        if answer:
+            return answer[1:].decode()
+        return f"the process that tried the settings was {ended}"
+
+
+def read_and_complain(plan: Plan) -> str:
+    """Read the settings again; what is wrong with them, or nothing."""
+    try:
+        load_worker_class(plan.config.reload().worker_class)
+    except TiamatError as error:
+        return str(error)
+    except BaseException as error:  # sys.exit() in the file is an error like others
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def new_plan(plan: Plan) -> Plan:
+    """
+    What workers are made of from the settings as they stand now.
+
+    New addresses are bound.
+
+    Raises:
+        TiamatError: it can't be had; nothing has changed.
+    """
+    with alarm(LIMIT):
+        try:
+            config = plan.config.reload()
+        except TiamatError:
+            raise
+        except BaseException as error:
+            raise ConfigError(f"{type(error).__name__}: {error}") from error
+    worker_class = load_worker_class(config.worker_class)
+    return Plan(config, worker_class, plan.listeners.rebound(config, never))
+
+
+def never(error: "AddressInUse") -> bool:
+    """Don't wait for an address: the server has others, and goes on with them."""
+    return False
+
+
+@contextlib.contextmanager
+def alarm(limit: float) -> Iterator[None]:
+    """Raise TimeoutError in here after *limit* seconds."""
+
+    def ring(number: int, frame: FrameType | None) -> None:
+        raise TimeoutError(f"not done in {limit:g} seconds")
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, limit)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)

@@ -1,0 +1,379 @@
+"""
+The roster: which workers there are, which there should be, and what is next.
+
+Nothing in here forks, sends or waits. The arbiter tells what happened and asks what
+to do; the answers are ``Spawn``, ``Admit`` and ``Retire``, and the members who have
+been silent or slow for too long. All times are points on the monotonic clock.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, TypeAlias
+
+
+class State(Enum):
+    """Where a worker is in its life."""
+
+    BOOTING = "booting"  # forked; the application isn't loaded yet
+    READY = "ready"  # application loaded; not accepting yet
+    SERVING = "serving"  # accepting connections
+    DRAINING = "draining"  # finishing what it has, accepting nothing
+    KILLED = "killed"  # condemned: its stack is asked for, then SIGKILL
+    GONE = "gone"  # reaped
+
+
+class Event(Enum):
+    """What may happen to a worker."""
+
+    READY = "ready"  # its message on the channel
+    ADMIT = "admit"  # we let it accept
+    RETIRE = "retire"  # reload, TTOU, max_requests, stop
+    SILENT = "silent"  # too slow: no heartbeat, not booted, not drained in time
+    EXIT = "exit"  # waitpid() returned it
+
+
+B, R, S, D, K, G = State
+TRANSITIONS: Final[dict[State, dict[Event, State]]] = {
+    B: {Event.READY: R, Event.RETIRE: D, Event.SILENT: K, Event.EXIT: G},
+    R: {Event.ADMIT: S, Event.RETIRE: D, Event.SILENT: K, Event.EXIT: G},
+    S: {Event.RETIRE: D, Event.SILENT: K, Event.EXIT: G},
+    # READY: it was retired while it booted.
+    D: {Event.READY: D, Event.RETIRE: D, Event.SILENT: K, Event.EXIT: G},
+    K: {Event.READY: K, Event.RETIRE: K, Event.SILENT: K, Event.EXIT: G},
+    G: {},
+}
+
+BACK_OFF: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
+"""Seconds until a slot gets its next worker after 1, 2, 3 … failures in a row."""
+
+PROVEN: Final = 60.0
+"""A worker that has served for so many seconds was no failure of its slot."""
+
+
+@dataclass(slots=True, eq=False)
+class Member:
+    """
+    One process of the roster.
+
+    Attributes:
+        slot: its place.
+        generation: how many reloads there were before it.
+        pid: of the process.
+        state: where it is in its life.
+        due: why it shall be replaced; empty if it shall not.
+        candidate: whether a reload stands or falls with it.
+        since: when it came into its state.
+        deadline: when it must have left it: to boot, to drain.
+        heartbeat: the last one that is known.
+        admitted_at: when it was let accept.
+    """
+
+    slot: int
+    generation: int
+    pid: int
+    since: float
+    deadline: float = math.inf
+    state: State = State.BOOTING
+    due: str = ""
+    candidate: bool = False
+    heartbeat: float = 0.0
+    admitted_at: float = math.inf
+
+    @property
+    def name(self) -> str:
+        """What the log calls it."""
+        return f"worker {self.slot} gen={self.generation} pid={self.pid}"
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def stays(self) -> bool:
+        """Whether it serves, or will, and nobody wants it replaced."""
+        return self.state in {B, R, S} and not self.due
+
+    def move(self, event: Event, now: float) -> None:
+        """
+        Note an event.
+
+        Raises:
+            KeyError: it can't happen in this state.
+        """
+        state = TRANSITIONS[self.state][event]
+        if state is not self.state:
+            self.state, self.since = state, now
+
+
+@dataclass(slots=True, eq=False)
+class Slot:
+    """
+    The place of a worker; it has two while one replaces the other.
+
+    Attributes:
+        failures: how many of its workers in a row were lost.
+        retry_at: when it may have the next one.
+    """
+
+    number: int
+    members: list[Member] = field(default_factory=list)
+    failures: int = 0
+    retry_at: float = 0.0
+
+    @property
+    def serves(self) -> bool:
+        """Whether a worker of it accepts connections."""
+        return any(member.state is S for member in self.members)
+
+    def fail(self, now: float) -> float:
+        """Note that a worker was lost; return how long to wait for the next one."""
+        delay = BACK_OFF[min(self.failures, len(BACK_OFF) - 1)]
+        self.failures += 1
+        self.retry_at = now + delay
+        return delay
+
+
+# What the arbiter is to do.
+
+
+@dataclass(frozen=True, slots=True)
+class Spawn:
+    """Fork a worker into this slot."""
+
+    slot: int
+    candidate: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Admit:
+    """Let this worker accept connections."""
+
+    member: Member
+
+
+@dataclass(frozen=True, slots=True)
+class Retire:
+    """Tell this worker to drain."""
+
+    member: Member
+    reason: str
+
+
+Task: TypeAlias = Spawn | Admit | Retire
+
+
+class Roster:
+    """
+    The slots, and how many of them there shall be.
+
+    Attributes:
+        target: how many workers shall serve.
+        generation: of the workers that stay; raised when a candidate is ready.
+        trying: whether a candidate is wanted, or boots.
+        max_surge: how many processes more than ``target`` there may be.
+        max_unavailable: in how many slots a worker may retire before its
+            replacement, when there is no room for both.
+    """
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self.generation = 1
+        self.trying = False
+        self.max_surge = 1
+        self.max_unavailable = 0
+        self.slots: dict[int, Slot] = {}
+        self._forgiven_at = 0.0
+
+    # --- Who there is -----------------------------------------------------------
+
+    def members(self) -> list[Member]:
+        """All processes, by slot."""
+        return [
+            member
+            for number in sorted(self.slots)
+            for member in self.slots[number].members
+        ]
+
+    def slot(self, number: int) -> Slot:
+        """The slot of this number, which exists from now on."""
+        return self.slots.setdefault(number, Slot(number))
+
+    @property
+    def candidate(self) -> Member | None:
+        """The worker that a reload waits for."""
+        return next((m for m in self.members() if m.candidate), None)
+
+    @property
+    def complete(self) -> bool:
+        """Whether every slot is served by a worker that stays."""
+        return all(
+            any(member.stays and member.state is S for member in slot.members)
+            for slot in map(self.slot, range(self.target))
+        )
+
+    # --- What happened ------------------------------------------------------------
+
+    def add(self, member: Member) -> None:
+        """A worker was forked."""
+        self.slot(member.slot).members.append(member)
+
+    def ready(self, member: Member, now: float) -> None:
+        """A worker has loaded the application."""
+        member.move(Event.READY, now)
+        if member.state is R:
+            member.deadline = math.inf
+
+    def commit(self, candidate: Member) -> None:
+        """The candidate is good: all workers of older generations are due."""
+        candidate.candidate = self.trying = False
+        self.generation = candidate.generation
+        for member in self.members():
+            if member.generation < self.generation:
+                member.due = member.due or "reload"
+        for slot in self.slots.values():
+            slot.failures, slot.retry_at = 0, 0.0
+
+    def not_spawned(self, task: Spawn, now: float) -> float:
+        """A worker could not be forked; return how long to wait, in seconds."""
+        if task.candidate:
+            self.trying = False
+            return 0.0
+        slot = self.slot(task.slot)
+        return slot.fail(now) or slot.fail(now)  # never at once: it would be the same
+
+    def admitted(self, member: Member, now: float) -> None:
+        """A worker was told to accept."""
+        member.move(Event.ADMIT, now)
+        member.admitted_at = now
+
+    def retired(self, member: Member, now: float, deadline: float) -> None:
+        """A worker was told to drain, until *deadline*."""
+        member.move(Event.RETIRE, now)
+        member.due = member.due or "retired"
+        if member.state is D:
+            member.deadline = min(member.deadline, deadline)
+
+    def condemned(self, member: Member, now: float) -> None:
+        """A worker is to be killed."""
+        member.move(Event.SILENT, now)
+
+    def exited(self, member: Member, now: float) -> float:
+        """
+        A worker was reaped.
+
+        Returns:
+            How long its slot has to wait for the next one, in seconds.
+        """
+        slot = self.slots[member.slot]
+        lost = member.state is not D and not member.due
+        member.move(Event.EXIT, now)
+        slot.members.remove(member)
+        if not slot.members and slot.number >= self.target:
+            del self.slots[slot.number]
+        if member.candidate:
+            self.trying = False
+            return 0.0
+        if now - member.admitted_at > PROVEN:
+            slot.failures = 0
+        return slot.fail(now) if lost else 0.0
+
+    def forgive(self, now: float, gap: float) -> None:
+        """
+        The master itself has slept for *gap* seconds: they count for nobody.
+
+        After a suspended machine or a stopped container everybody looks silent.
+        """
+        self._forgiven_at = now
+        for member in self.members():
+            member.deadline += gap
+
+    def abandon(self) -> None:
+        """Try no candidate any more."""
+        self.trying = False
+        for member in self.members():
+            if member.candidate:
+                member.candidate = False
+                member.due = "its reload was abandoned"
+
+    # --- What is next ---------------------------------------------------------------
+
+    def tasks(self, now: float) -> Iterator[Task]:
+        """
+        What to do now; ask again after each, since each changes the rest.
+        """
+        for slot in list(self.slots.values()):
+            for member in slot.members if slot.number >= self.target else ():
+                if member.state in {B, R, S} and not member.candidate:
+                    yield Retire(member, member.due or "one worker fewer")
+        for number in range(self.target):
+            yield from self._tasks_of(self.slot(number), now)
+        if self.trying and self.candidate is None:
+            yield from self._make_room(self.slot(0), Spawn(0, candidate=True))
+
+    def _tasks_of(self, slot: Slot, now: float) -> Iterator[Task]:
+        """Keep one good worker in *slot*: admit it, then retire the others."""
+        good = [m for m in slot.members if m.stays and not m.candidate]
+        for member in good:
+            if member.state is R:
+                yield Admit(member)
+        if any(member.state is S for member in good):
+            for member in slot.members:
+                if member.due and member.state in {B, R, S}:
+                    yield Retire(member, member.due)
+        elif not good and now >= slot.retry_at:
+            if slot.serves:
+                yield from self._make_room(slot, Spawn(slot.number))
+            else:
+                yield Spawn(slot.number)
+
+    def _make_room(self, slot: Slot, spawn: Spawn) -> Iterator[Task]:
+        """A process more, if there may be one; else one less, if that may be."""
+        members = self.members()
+        if len(members) < self.target + self.max_surge:
+            yield spawn
+        elif self.max_surge == 0 and self._unavailable() < self.max_unavailable:
+            for member in slot.members:
+                if member.state in {B, R, S} and not member.candidate:
+                    yield Retire(member, member.due or "reload")
+
+    def _unavailable(self) -> int:
+        """How many slots have no worker that accepts."""
+        return sum(not self.slot(number).serves for number in range(self.target))
+
+    # --- Who is late ----------------------------------------------------------------
+
+    def late(self, now: float, timeout: float) -> Iterator[tuple[Member, float]]:
+        """
+        Who has to be killed, and for how many seconds it has been silent.
+
+        Args:
+            now: the time.
+            timeout: how long a worker that serves or drains may be silent; 0 for
+                ever.
+        """
+        for member in self.members():
+            if member.state in {S, D} and timeout:
+                silence = now - self._heard(member)
+                if silence > timeout:
+                    yield member, silence
+                    continue
+            if member.state in {B, D} and now >= member.deadline:
+                yield member, now - member.since
+
+    def _heard(self, member: Member) -> float:
+        """When we last knew that a worker lives."""
+        return max(member.heartbeat, member.since, self._forgiven_at)
+
+    def next_deadline(self, now: float, timeout: float) -> float:
+        """When somebody may be late, or a slot may have its next worker."""
+        points = [math.inf]
+        for slot in self.slots.values():
+            if slot.number < self.target and slot.retry_at > now:
+                points.append(slot.retry_at)
+            for member in slot.members:
+                if member.state in {B, D}:
+                    points.append(member.deadline)
+                if member.state in {S, D} and timeout:
+                    points.append(self._heard(member) + timeout)
+        return min(points)

@@ -1,0 +1,73 @@
+"""What hooks see of the master, and how they are called."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tiamat.config import Config
+    from tiamat.master.arbiter import Arbiter
+    from tiamat.observe.log import Log
+    from tiamat.system.sockets import Listener
+
+
+class Server:
+    """
+    The master as hooks know it, under gunicorn's names.
+
+    Hooks may put attributes of their own on it.
+    """
+
+    def __init__(self, arbiter: "Arbiter") -> None:
+        self._arbiter = arbiter
+
+    @property
+    def cfg(self) -> "Config":
+        """The settings that are in force."""
+        return self._arbiter.premises.config
+
+    @property
+    def log(self) -> "Log":
+        """The logs."""
+        return self._arbiter.log
+
+    @property
+    def pid(self) -> int:
+        """The pid of the master."""
+        return self._arbiter.premises.pid
+
+    @property
+    def app(self) -> str | None:
+        """Where the application is; only workers load it."""
+        return self.cfg.app
+
+    @property
+    def LISTENERS(self) -> "list[Listener]":
+        """What is listened on."""
+        return self._arbiter.premises.plan.listeners.all
+
+    @property
+    def address(self) -> list[Any]:
+        """The addresses that are listened on."""
+        return [listener.address for listener in self.LISTENERS]
+
+    @property
+    def WORKERS(self) -> dict[int, Any]:
+        """The workers by pid: the objects that ``pre_fork`` saw."""
+        return {
+            pid: child.worker for pid, child in self._arbiter.keeper.workers.items()
+        }
+
+    @property
+    def num_workers(self) -> int:
+        """How many workers there shall be."""
+        return self._arbiter.roster.target
+
+    def call(self, hook: Callable[..., object] | None, *args: object) -> None:
+        """Call a hook if there is one; what it raises is logged and no more."""
+        if hook is None:
+            return
+        try:
+            hook(*args)
+        except Exception:
+            name = getattr(hook, "__name__", repr(hook))
+            self.log.exception("the hook %s failed", name)

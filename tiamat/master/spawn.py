@@ -1,0 +1,191 @@
+"""Fork a worker: what the new process and the master each do next."""
+
+import os
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tiamat.config import Config
+from tiamat.errors import TiamatError
+from tiamat.master.listeners import Listeners
+from tiamat.master.roster import Member, State
+from tiamat.master.server import Server
+from tiamat.system import process, signals
+from tiamat.system.channel import Channel
+from tiamat.system.messages import Failed, Message
+from tiamat.system.scoreboard import (
+    GENERATION,
+    HEARTBEAT,
+    PID,
+    SLOT,
+    STARTED_AT,
+    STATE,
+    Row,
+)
+from tiamat.workers.base import CRASHED, Worker, WorkerInit
+
+STATES: Final = tuple(State)
+
+STACKS_LIMIT: Final = 65536  # what a pipe holds
+
+
+@dataclass(slots=True, eq=False)
+class Plan:
+    """
+    What workers are made of: one while the server runs, another during a reload.
+
+    Attributes:
+        config: the settings.
+        worker_class: of all of its workers.
+        listeners: what they accept from.
+    """
+
+    config: Config
+    worker_class: type[Worker]
+    listeners: Listeners
+
+
+@dataclass(slots=True, eq=False)
+class Forked:
+    """
+    The master's side of a worker.
+
+    Attributes:
+        worker: the object that was forked, as it was before.
+        member: its entry in the roster.
+        channel: our end.
+        row: of the scoreboard.
+        stacks: the pipe that its stacks come through when all else fails.
+        failure: why it could not load the application, if it said so.
+        deaf: whether its end of the channel is closed, or spoils it.
+    """
+
+    worker: Worker
+    member: Member
+    channel: Channel
+    row: Row
+    stacks: int
+    failure: Failed | None = None
+    deaf: bool = False
+
+    def __str__(self) -> str:
+        return self.member.name
+
+    def send(self, message: Message) -> bool:
+        """Tell the worker something; whether it will hear of it."""
+        return self.channel.send(message)
+
+    def kill(self, number: int) -> None:
+        """Send a signal; it has not been reaped, so the pid is still its own."""
+        os.kill(self.member.pid, number)
+
+    def exchange(self) -> None:
+        """The roster gets the last sign of life, the scoreboard the state."""
+        self.member.heartbeat = self.row.times[HEARTBEAT]
+        self.row.counts[STATE] = STATES.index(self.member.state)
+
+    def request_in_words(self, now: float) -> str:
+        """What it has in the application: ``GET /path for 31.2 s``."""
+        request = self.row.request()
+        if request is None:
+            return "no request"
+        method, path, begun = request
+        return f"{method} {path} for {now - begun:.1f} s"
+
+    def read_stacks(self) -> str:
+        """What came through the pipe since it was read last."""
+        try:
+            return os.read(self.stacks, STACKS_LIMIT).decode("utf-8", "replace")
+        except BlockingIOError:
+            return ""
+
+    def close(self) -> None:
+        """Let go of what only the master has."""
+        self.channel.close()
+        os.close(self.stacks)
+
+
+def spawn(
+    plan: Plan,
+    member: Member,
+    row: Row,
+    server: Server,
+    age: int,
+    enter: Callable[[Worker], None],
+) -> Forked:
+    """
+    Fork a worker.
+
+    Args:
+        plan: what it is made of.
+        member: its entry in the roster; gets the pid.
+        row: its own.
+        server: what hooks see of the master.
+        age: how many workers there were before it.
+        enter: makes the new process one of this plan, and lets go there of all
+            that is the master's.
+
+    Raises:
+        OSError: there can't be another process, or no more descriptors.
+    """
+    here, there = Channel.pair()
+    try:
+        reader, writer = os.pipe()
+    except OSError:
+        here.close()
+        there.close()
+        raise
+    os.set_blocking(reader, False)
+    os.set_blocking(writer, False)
+    worker = plan.worker_class(
+        WorkerInit(
+            slot=member.slot,
+            generation=member.generation,
+            age=age,
+            config=plan.config,
+            listeners=plan.listeners.all,
+            channel=there,
+            row=row,
+            log=server.log,
+            server=server,
+            stacks=writer,
+        )
+    )
+    forked = Forked(worker, member, here, row, reader)
+    server.call(plan.config.pre_fork, server, worker)
+    row.times[STARTED_AT] = member.since
+    row.counts[GENERATION], row.counts[SLOT] = member.generation, member.slot
+    try:
+        pid = signals.fork()
+        if pid == 0:
+            live(worker, forked, enter)
+    except OSError:
+        forked.close()
+        raise
+    finally:
+        there.close()
+        os.close(writer)
+    worker.pid = member.pid = row.counts[PID] = pid
+    return forked
+
+
+def live(worker: Worker, forked: Forked, enter: Callable[[Worker], None]) -> None:
+    """Be the worker, and end with it: the master's frames below never go on."""
+    status = CRASHED
+    try:
+        forked.close()
+        try:
+            enter(worker)
+        except TiamatError as error:
+            status = error.exit_status
+            worker.send(Failed(status, str(error)))
+        else:
+            status = worker.main()
+        process.run_exit_functions()
+    except SystemExit as error:  # a signal while it was leaving
+        status = error.code if isinstance(error.code, int) else 0
+    except BaseException:
+        traceback.print_exc()
+    finally:
+        os._exit(status)

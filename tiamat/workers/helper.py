@@ -1,0 +1,93 @@
+"""
+The helper: a worker's thread that listens to the master.
+
+It hears the master also while the application keeps the main thread busy. So it
+can say what that thread does, and close the listeners when the master is gone. It
+only notes what the main thread shall do, and wakes it.
+"""
+
+import os
+import select
+import sys
+import threading
+import time
+import traceback
+from typing import TYPE_CHECKING, Final
+
+from tiamat.system.messages import Accept, Drain, Dump, Message, Reopen, Stack
+
+if TYPE_CHECKING:
+    from tiamat.workers.base import Worker
+
+GRACE: Final = 1.0
+"""Seconds that a worker without a master gets on top of ``graceful_timeout``."""
+
+OVERDUE: Final = 255
+"""Exit status of a worker without a master that did not finish in time."""
+
+
+class Helper:
+    """The thread of one worker."""
+
+    def __init__(self, worker: "Worker") -> None:
+        self.worker = worker
+
+    def start(self) -> None:
+        """Begin to listen; the thread ends with the process."""
+        threading.Thread(target=self.listen, name="helper", daemon=True).start()
+
+    def listen(self) -> None:
+        """Obey the master until it is gone."""
+        channel = self.worker.channel
+        poll = select.poll()
+        poll.register(channel, select.POLLIN)
+        try:
+            while True:
+                poll.poll()
+                while (message := channel.receive()) is not None:
+                    self.obey(message)
+        except (EOFError, OSError, ValueError):
+            self.go_on_alone()
+
+    def obey(self, message: Message) -> None:
+        """Do what one message says, or note it for the main thread."""
+        worker = self.worker
+        match message:
+            case Accept():
+                worker.accepted = True
+            case Drain(final):
+                worker.drain(final=final)
+            case Reopen():
+                worker.reopen_wanted = True
+            case Dump():
+                worker.send(Stack(stacks_of_others()))
+        worker.wakeup.wake()
+
+    def go_on_alone(self) -> None:
+        """
+        The master is gone: accept nothing more, finish, leave.
+
+        A new master may want our addresses, so the listeners are closed at once.
+        Nobody is left to kill us when a request does not end, so we do.
+        """
+        worker = self.worker
+        worker.orphaned = True
+        worker.log.warning("%s: the master is gone; finishing and leaving", worker)
+        worker.close_listeners()
+        worker.drain()
+        time.sleep(max(0.0, worker.deadline() - time.monotonic()) + GRACE)
+        worker.log.error("%s: not finished in graceful_timeout, leaving", worker)
+        os._exit(OVERDUE)
+
+
+def stacks_of_others() -> str:
+    """What every thread but the calling one does, the main thread first."""
+    names = {thread.ident: thread.name for thread in threading.enumerate()}
+    main, me = threading.main_thread().ident, threading.get_ident()
+    frames = sorted(sys._current_frames().items(), key=lambda item: item[0] != main)
+    return "\n".join(
+        f"Thread {names.get(ident, ident)}:\n"
+        + "".join(traceback.format_stack(frame)).rstrip()
+        for ident, frame in frames
+        if ident != me
+    )
