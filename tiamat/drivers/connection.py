@@ -162,7 +162,8 @@ class EventedConnection:
         response = Response(request)
         if response.keep_alive and not loop.keeps_alive(self):
             response.keep_alive = False
-        environ = loop.begin(request, self)
+        loop.row.begin(loop.now, request.line)
+        environ = loop.service.gateway.environ(request, self.base, self.peer)
         loop.handle(request, response, self, environ)
         began = loop.now
         loop.end(response)

@@ -80,7 +80,7 @@ class EventedLoop:
         self.again: list[EventedConnection] = []
         self.accepting = False
         self._others_idle = others_idle
-        self._row = row
+        self.row = row
         self._epoll = select.epoll()
         self._connections: dict[int, EventedConnection] = {}
         self._listeners = {sock.fileno(): sock for sock in listeners}
@@ -105,7 +105,7 @@ class EventedLoop:
         The listener is looked at first and one connection accepted, whatever
         else is ready: with EPOLLEXCLUSIVE nobody else was woken for it.
         """
-        self._row.beat(self.now)
+        self.row.beat(self.now)
         events = self._epoll.poll(0 if self.again else timeout, _MAX_EVENTS)
         now = self.now = self.clock()
         if now >= self._refresh_at:
@@ -218,7 +218,7 @@ class EventedLoop:
         """Take every connection that the kernel still holds for us."""
         for listener in self._listeners.values():
             while self._accept(listener):
-                self._row.beat(self.now)
+                self.row.beat(self.now)
 
     # What connections call
 
@@ -236,14 +236,9 @@ class EventedLoop:
             others_idle is None or bool(connection.http.requests) or not others_idle()
         )
 
-    def begin(self, request: Request, connection: EventedConnection) -> Environ:
-        """Say in the scoreboard what is about to run. Hot: once per request."""
-        self._row.begin(self.now, request.line)
-        return self.service.gateway.environ(request, connection.base, connection.peer)
-
     def end(self, response: Response) -> None:
         """The application has returned. Hot: once per request."""
-        self._row.end()
+        self.row.end()
         now = self.now = self.clock()
         if now >= self._refresh_at:
             self._refresh()
@@ -275,7 +270,7 @@ class EventedLoop:
         while out.spooled > self.service.response_spool_limit // 2:
             stalled_at = self.clock() + self.service.timeouts.write
             while not poll.poll(1000):
-                self._row.beat(self.clock())
+                self.row.beat(self.clock())
                 if self.clock() >= stalled_at:
                     connection.broken = True
                     return

@@ -21,6 +21,14 @@ from tiamat.types import Environ, ExcInfo, WSGIApp
 
 _FILE_CHUNK: Final = 65536
 
+_PER_REQUEST: Final = (
+    "RAW_URI", "QUERY_STRING", "PATH_INFO", "REQUEST_METHOD", "SERVER_PROTOCOL",
+    "REMOTE_ADDR", "REMOTE_PORT", "wsgi.input", "wsgi.early_hints",
+)  # fmt: skip
+
+# A dictionary of 22 to 42 keys has 64 places (CPython); 21 would have 32.
+_ROOM: Final = 22
+
 _PROTOCOLS: Final = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
 
 
@@ -165,13 +173,25 @@ class WSGIGateway:
         }
 
     def base_environ(self, server_name: str, server_port: str, scheme: str) -> Environ:
-        """What all requests on one listener have in common."""
-        return {
+        """
+        What all requests on one listener have in common, with room for the rest.
+
+        A copy of a dictionary has the room of its original. Each key that a
+        request sets stands here already, and some more once stood behind them,
+        so that no environ has to grow, which costs as much as all its headers.
+        """
+        base: Environ = {
             **self._constant,
             "SERVER_NAME": server_name,
             "SERVER_PORT": server_port,
             "wsgi.url_scheme": scheme,
+            **dict.fromkeys(_PER_REQUEST),
         }
+        extra = [f"extra {number}" for number in range(_ROOM - len(base))]
+        base.update(dict.fromkeys(extra))
+        for _ in extra:
+            base.popitem()
+        return base
 
     def environ(
         self, request: Request, base: Environ, peer: tuple[str, str]
@@ -229,8 +249,7 @@ class WSGIGateway:
         Hot: once per request; the straight line is a list of one chunk.
         """
         start = StartResponse(self, response, transport)
-        if request.version == "1.1":
-            environ["wsgi.early_hints"] = start.early_hints
+        environ["wsgi.early_hints"] = start.early_hints
         body: Iterable[bytes] = ()
         try:
             try:
