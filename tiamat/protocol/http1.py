@@ -112,6 +112,7 @@ class Connection:
 
     __slots__ = (
         "_current", "_feed", "_head", "_headers", "_held", "_left", "_limits",
+        "_long",
         "_make_parser", "_names", "_overhead", "_raw", "_tail", "eof", "error",
         "reading", "requests", "surplus",
     )  # fmt: skip
@@ -124,6 +125,8 @@ class Connection:
         self.surplus = False
         self._limits = limits
         self._names = names
+        # A head that is no longer than this needs no closer look.
+        self._long = min(limits.request_field_size, limits.request_head)
         self._make_parser = parser
         self._headers: Headers = []
         self._head = b""  # the head in the parser, whole
@@ -149,6 +152,7 @@ class Connection:
             self.reading is HEAD
             and self._raw is None
             and data.find(_HEAD_END) + 4 == len(data) > 3
+            and data[0] > 0x20  # no blank lines: they count
             and len(self.requests) < self._limits.pipelined
         ):
             self._head = data
@@ -353,14 +357,12 @@ class Connection:
             line = b"%s %s %s" % (method, target, version)
         headers = self._headers
         self._headers = []
-        if 0x09 in head:  # a number: bytes in bytes first tries it as one, and fails
-            # llhttp keeps tabs at the end of a value (RFC 9112, 5.1: OWS).
+        # A number, and find: bytes in bytes first tries it as a number, and fails.
+        if 0x09 in head or head.find(b" \r\n") >= 0:
+            # llhttp keeps whitespace at the end of a value (RFC 9112, 5.1: OWS).
             headers = [(name, value.strip(b" \t")) for name, value in headers]
         limits = self._limits
-        if (
-            len(head) > limits.request_field_size
-            or len(headers) > limits.request_fields
-        ):
+        if len(head) > self._long or len(headers) > limits.request_fields:
             self._check_limits(headers)
         elif len(method) + len(target) + 10 > limits.request_line:
             raise TargetTooLong(
@@ -467,35 +469,19 @@ class Connection:
 
     def _expect_body(self, request: Request) -> None:
         """From here on bytes belong to the body of *request*."""
-        if b"transfer-encoding" in request.fields:
-            self._trim_codings(request)
         length = body_length(request.version, request.fields, self._limits.request_body)
         request.length = length
         if length == CHUNKED:
+            # llhttp takes it for another coding, and says so when the request
+            # has begun.
+            if _TAB_IN_CODINGS.search(self._head) is not None:
+                raise ProtocolError("a tab in Transfer-Encoding")
             self.reading = CHUNKS
             self._overhead = 0
             self._tail = b""
         elif length:
             self.reading = BODY
             self._left = length
-
-    def _trim_codings(self, request: Request) -> None:
-        """
-        Level what llhttp does with whitespace behind this one value.
-
-        It leaves spaces on it, and with a tab it takes it for another coding,
-        which it says only when the request has begun.
-        """
-        if _TAB_IN_CODINGS.search(self._head) is not None:
-            raise ProtocolError("a tab in Transfer-Encoding")
-        name = b"transfer-encoding"
-        value = request.fields[name]
-        if value.endswith(b" "):
-            trimmed = request.fields[name] = value.strip(b" ")
-            request.headers = [
-                (key, trimmed if key == name else other)
-                for key, other in request.headers
-            ]
 
     def _check_odd_target(self, request: Request) -> None:
         """A target that isn't a path: RFC 9112, 3.2.2 to 3.2.4."""

@@ -31,6 +31,11 @@ _FORBIDDEN: Final = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?=[^\n])|(?<!\r)\n"
 )
 
+# How a request line may begin, so that nobody waits for the end of a wrong one.
+_LINE_BEGUN: Final = re.compile(
+    rb"\r\Z|[!#$%&'*+.^_`|~0-9A-Za-z-]+(?: [\x21-\x7e]*(?: [A-Z]*[/0-9.]*)?)?\r?\Z"
+)
+
 # RFC 9112, 7.1: chunk-size [ chunk-ext ] CRLF, without the "bad" whitespace that
 # it asks recipients to parse and that llhttp refuses.
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
@@ -78,6 +83,8 @@ class Parser:
         end = raw.find(b"\r\n\r\n", max(0, known - 3)) + 4
         if end < 4:
             refuse_forbidden(raw, known, len(raw))
+            if raw and _LINE_BEGUN.match(raw.partition(b"\r\n")[0]) is None:
+                raise ProtocolError(f"request line {bytes(raw[:80])!r}")
             return b""
         refuse_forbidden(raw, known, end)
         line, _, fields = bytes(raw[: end - 2]).partition(b"\r\n")

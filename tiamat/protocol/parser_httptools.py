@@ -25,8 +25,12 @@ INVALID_METHOD: Final = HttpParserInvalidMethodError
 # Behind a head that asks for an upgrade llhttp takes no body.
 UPGRADE: Final = HttpParserUpgrade
 
-# The last is what it says of HTTP/2's preface.
-_VERSIONS: Final = ("Invalid HTTP version", "Pause on PRI/Upgrade")
+# The last two are what it says of HTTP/2's preface.
+_VERSIONS: Final = (
+    "Invalid HTTP version",
+    "Pause on PRI/Upgrade",
+    "Expected HTTP/2 Connection Preface",
+)
 
 
 def translate(error: Exception) -> Exception:
