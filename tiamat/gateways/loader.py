@@ -7,11 +7,11 @@ A specification is ``module``, ``module:name``, ``module:name.attribute`` or
 """
 
 import difflib
+import importlib
 import os
 import sys
 from dataclasses import dataclass
 from functools import partial
-from importlib import import_module
 from inspect import iscoroutinefunction
 from types import FunctionType, MethodType, ModuleType
 from typing import Any, Final, Literal, TypeAlias
@@ -19,6 +19,9 @@ from typing import Any, Final, Literal, TypeAlias
 from tiamat.errors import AppError, StartupError
 
 DEFAULT_NAMES: Final = ("application", "app")
+
+OURS: Final = (__file__, importlib.__file__)
+"""Files whose lines in a traceback tell nothing about the application."""
 
 Call: TypeAlias = tuple[list[Any], dict[str, Any]]
 """The arguments of a factory, positional and by name."""
@@ -102,8 +105,9 @@ def load(text: str) -> object:
 
     Raises:
         AppError: there is no such attribute, or it can't be called.
-        StartupError: the module can't be imported, or the factory failed; its
-            ``__cause__`` is the exception, for the log.
+        StartupError: the module can't be imported, or the factory failed. If
+            it was code of the user's that failed, ``__cause__`` is the exception,
+            for the log.
     """
     spec = parse_spec(text)
     app = find(load_module(spec), spec)
@@ -120,16 +124,16 @@ def load(text: str) -> object:
 def load_module(spec: Spec) -> ModuleType:
     """Import the module of *spec*, and tell its absence from its failure."""
     try:
-        return import_module(spec.module)
+        return importlib.import_module(spec.module)
     except (Exception, SystemExit) as error:
         missing = getattr(error, "name", None) or ""
         if isinstance(error, ModuleNotFoundError) and (
             spec.module == missing or spec.module.startswith(f"{missing}.")
         ):
-            raise StartupError(no_module(spec, missing)) from error
+            raise StartupError(no_module(spec, missing)) from None
         raise StartupError(
             f"{spec.module!r} failed while it was imported: {reason(error)}"
-        ) from error
+        ) from without_ours(error)
 
 
 def find(module: ModuleType, spec: Spec) -> Any:
@@ -166,7 +170,9 @@ def make(factory: Any, spec: Spec) -> object:
     try:
         return factory(*positional, **named)
     except (Exception, SystemExit) as error:
-        raise StartupError(f"{spec.text!r} failed: {reason(error)}") from error
+        raise StartupError(f"{spec.text!r} failed: {reason(error)}") from without_ours(
+            error
+        )
 
 
 # --- What went wrong, in words ----------------------------------------------
@@ -200,6 +206,17 @@ def reason(error: BaseException) -> str:
         return f"it called sys.exit({error.code!r}){place}"
     text = f": {error}" if str(error) else ""
     return f"{type(error).__name__}{text}{place}"
+
+
+def without_ours(error: BaseException) -> BaseException:
+    """The same exception; its traceback begins with the first line of the user's."""
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        if file not in OURS and not file.startswith("<frozen"):
+            return error.with_traceback(trace)
+        trace = trace.tb_next
+    return error.with_traceback(None)  # SyntaxError: the user's code never ran
 
 
 def nearest(owner: object, wanted: str, spec: Spec) -> str:
