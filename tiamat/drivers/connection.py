@@ -160,13 +160,18 @@ class EventedConnection:
             request.body.file.write(request.body.take())
             request.body.file.seek(0)
         response = Response(request)
-        if response.keep_alive and not loop.keeps_alive(self):
+        if not loop.always_keeps and not loop.keeps_alive(self):
             response.keep_alive = False
-        loop.row.begin(loop.now, request.line)
+        began = loop.now
+        loop.row.begin(began, request.line)
         environ = loop.service.gateway.environ(request, self.base, self.peer)
         loop.handle(request, response, self, environ)
-        began = loop.now
-        loop.end(response)
+        now = loop.now = loop.clock()
+        if now >= loop.refresh_at:
+            loop.refresh()
+        loop.handled += 1
+        if response.status >= 500:
+            loop.errors += 1
         if request.body is not None and request.body.file is not None:
             request.body.file.close()
         self.closing = not response.keep_alive or self.broken

@@ -56,6 +56,8 @@ class EventedLoop:
         errors: Of those, with a status of 500 and above.
         refused: Requests that broke the protocol.
         accepting: New connections are taken.
+        always_keeps: No connection needs to close behind its response.
+        refresh_at: When the Date of responses is to follow.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class EventedLoop:
         self.refused = 0
         self.again: list[EventedConnection] = []
         self.accepting = False
+        self.always_keeps = False
         self._others_idle = others_idle
         self.row = row
         self._epoll = select.epoll()
@@ -87,7 +90,7 @@ class EventedLoop:
         self._bases = {sock.fileno(): self._base(sock) for sock in listeners}
         self._wakeups: dict[int, Callable[[], object]] = {}
         self._resume_at = 0.0
-        self._refresh_at = 0.0
+        self.refresh_at = 0.0
         self._sweep_at = self.now + _SWEEP
 
     def _base(self, sock: socket.socket) -> Environ:
@@ -105,11 +108,12 @@ class EventedLoop:
         The listener is looked at first and one connection accepted, whatever
         else is ready: with EPOLLEXCLUSIVE nobody else was woken for it.
         """
+        self.row.end()
         self.row.beat(self.now)
         events = self._epoll.poll(0 if self.again else timeout, _MAX_EVENTS)
         now = self.now = self.clock()
-        if now >= self._refresh_at:
-            self._refresh()
+        if now >= self.refresh_at:
+            self.refresh()
         if self.accepting:
             self._accept_first(events)
         if self.again:
@@ -143,9 +147,9 @@ class EventedLoop:
             if connection.fileno in self._connections:
                 connection.wait_for_more()
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
         """Another second has begun: the Date of responses follows."""
-        self._refresh_at = self.now + 1.0 - self.now % 1.0
+        self.refresh_at = self.now + 1.0 - self.now % 1.0
         self.common.refresh(int(time.time()))
 
     def watch_wakeup(self, fileno: int, call: Callable[[], object]) -> None:
@@ -158,6 +162,7 @@ class EventedLoop:
     def accept(self) -> None:
         """Begin to take connections."""
         self.accepting = True
+        self.always_keeps = self.keepalive > 0 and self._others_idle is None
         flags = select.EPOLLIN | getattr(select, "EPOLLEXCLUSIVE", 0)
         for fileno in self._listeners:
             self._epoll.register(fileno, flags)
@@ -206,6 +211,7 @@ class EventedLoop:
     def close_listeners(self) -> None:
         """Take no more connections. From any thread."""
         accepting, self.accepting = self.accepting, False
+        self.always_keeps = False
         for fileno, listener in self._listeners.items():
             if accepting:
                 with suppress(OSError):  # another thread was first
@@ -235,16 +241,6 @@ class EventedLoop:
         return (
             others_idle is None or bool(connection.http.requests) or not others_idle()
         )
-
-    def end(self, response: Response) -> None:
-        """The application has returned. Hot: once per request."""
-        self.row.end()
-        now = self.now = self.clock()
-        if now >= self._refresh_at:
-            self._refresh()
-        self.handled += 1
-        if response.status >= 500:
-            self.errors += 1
 
     def watch(self, connection: EventedConnection, mask: int) -> None:
         """Wait for reading or for writing."""

@@ -255,12 +255,11 @@ class WSGIGateway:
             try:
                 body = self.app(environ, start)
                 if body.__class__ is list and len(body) == 1 and not response.status:
-                    chunk = body[0]
-                    head = response.start(
-                        start.status, start.headers, self.common.lines, len(chunk)
+                    transport.write(
+                        *response.whole(
+                            start.status, start.headers, self.common.lines, body[0]
+                        )
                     )
-                    transport.write(head, *response.data(chunk))
-                    response.end()
                 else:
                     self._run_slowly(body, start)
             finally:

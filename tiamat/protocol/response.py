@@ -124,6 +124,24 @@ class Response:
         self.headers = headers
         return b"".join(parts)
 
+    def whole(
+        self, status: str | int, headers: Iterable[Field], common: bytes, body: bytes
+    ) -> tuple[bytes, ...]:
+        """
+        Head and body of a response whose body is one chunk.
+
+        Hot: the common response; what ``start``, ``data`` and ``end`` would say.
+        """
+        size = len(body)
+        head = self.start(status, headers, common, size)
+        if self._left != size or not size:
+            buffers = self.data(body)
+            self.end()
+            return (head, *buffers)
+        self._left = 0
+        self.sent = size
+        return (head, body)
+
     def _special(self, line: bytes, parts: list[bytes]) -> None:
         """The application's Server and Date win; Connection: close is honoured."""
         name = line.name if isinstance(line, SpecialLine) else b""
