@@ -132,6 +132,38 @@ def test_the_journals_socket_takes_lines() -> None:
     theirs.close()
 
 
+def test_a_daemon_lets_go_of_its_standard_streams() -> None:
+    """Who waits for the end of the stream sees it, and the server goes on."""
+    reader, writer = os.pipe()
+    ours, theirs = socket.socketpair()
+    sinks = [Sink("-", writer), Sink("-", ours.fileno())]
+    os.close(writer)
+    ours.close()
+
+    for sink in sinks:
+        sink.detach()
+        sink.write(b"nobody hears\n")
+
+    assert os.read(reader, 100) == b""
+    assert theirs.recv(100) == b""
+    assert [sink.dropped for sink in sinks] == [0, 0]
+    for sink in sinks:
+        sink.close()
+    os.close(reader)
+    theirs.close()
+
+
+def test_a_file_is_not_let_go(tmp_path: Path) -> None:
+    """A daemon's log files stay in use."""
+    sink = Sink(str(tmp_path / "log"), 2)
+
+    sink.detach()
+    sink.write(b"heard\n")
+
+    sink.close()
+    assert (tmp_path / "log").read_bytes() == b"heard\n"
+
+
 def test_dev_stderr_means_the_standard_error(
     capfd: pytest.CaptureFixture[str],
 ) -> None:

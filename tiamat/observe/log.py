@@ -251,6 +251,16 @@ class Log:
         for sink in self.sinks:
             sink.chown(uid, gid)
 
+    def detach(self) -> None:
+        """
+        Let go of the standard streams: for a daemon that has started.
+
+        Each process has descriptors of its own, through which it would keep the
+        terminal, or the pipe of an ssh session, open for ever.
+        """
+        for sink in self.sinks:
+            sink.detach()
+
     def close(self) -> None:
         """Write what is held, and close the files."""
         self.flush()

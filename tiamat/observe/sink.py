@@ -147,6 +147,19 @@ class Sink:
             with contextlib.suppress(OSError):
                 os.fchown(self.fd, uid, gid)
 
+    def detach(self) -> None:
+        """Let go of a standard stream; what is written from now on is lost."""
+        if self.standard is None:
+            return
+        if self.sock is not None:
+            self.sock.detach()  # its descriptor goes on, as another file
+            self.sock = None
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, self.fd, inheritable=False)
+        os.close(null)
+        self.careful = self.terminal = False
+        self.rest, self.dropped = b"", 0
+
     def close(self) -> None:
         """Write what is left, if it fits, and close."""
         if self.fd >= 0 and (self.rest or self.dropped):
