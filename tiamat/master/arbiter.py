@@ -102,15 +102,15 @@ class Arbiter:
         return self.stop()
 
     def turn(self) -> None:
-        """Wait until something happens or is due; do all that is to be done."""
+        """Do what is due, sleep until something happens, and do what that asks for."""
+        self.reload.look_after(monotonic())
+        self.keeper.kill_late()
+        self.keeper.keep()
         for forked in self.wait():
             self.listen(forked)
         while (number := self.inbox.take()) is not None:
             self.signals[number]()
         self.reap()
-        self.reload.look_after(monotonic())
-        self.keeper.kill_late()
-        self.keeper.keep()
 
     def wait(self) -> "list[Forked]":
         """Sleep until something happens or is due; return the workers that speak."""

@@ -1,0 +1,194 @@
+"""What the master does on each signal, with clients under load."""
+
+import http.client
+import os
+import signal
+
+from conftest import Serve
+from running import Load
+
+
+def test_term_finishes_and_ends(serve: Serve) -> None:
+    """
+    TERM ends the server with status 0, and every worker exits by itself.
+    """
+    server = serve("apps.pid:app", "--workers=2")
+    server.get()
+    server.signal(signal.SIGTERM)
+
+    assert 0 == server.wait_for_exit()
+    assert 2 == server.log.count(" exited")
+
+
+def test_term_lets_a_request_finish(serve: Serve) -> None:
+    """
+    A request that is in the application when TERM comes gets its response.
+    """
+    server = serve("apps.slow:app", bind="127.0.0.1:0")
+    client = server.begin("/?0.5")
+    server.signal(signal.SIGTERM)
+    server.wait_for_log("TERM")
+
+    assert 200 == client.getresponse().status
+    assert 0 == server.wait_for_exit()
+    client.close()
+
+
+def test_term_serves_the_queue_of_the_kernel(serve: Serve) -> None:
+    """
+    Connections that the kernel has accepted before TERM are served, not reset.
+    """
+    server = serve("apps.slow:app", bind="127.0.0.1:0")
+    clients = [server.begin("/?1")]
+    for _ in range(29):
+        client = http.client.HTTPConnection(*server.address, timeout=60)
+        client.request("GET", "/")
+        clients.append(client)
+    server.signal(signal.SIGTERM)
+    statuses = [client.getresponse().status for client in clients]
+    for client in clients:
+        client.close()
+
+    assert [200] * 30 == statuses
+    assert 0 == server.wait_for_exit()
+
+
+def test_int_ends_at_once(serve: Serve) -> None:
+    """
+    INT does not wait for requests.
+    """
+    server = serve("apps.slow:app", "--workers=2")
+    client = server.begin("/?50")
+    server.signal(signal.SIGINT)
+
+    assert 0 == server.wait_for_exit()
+    client.close()
+    assert "stopping at once" in server.log
+
+
+def test_quit_calls_worker_int(serve: Serve) -> None:
+    """
+    QUIT ends workers at once, after their hook worker_int.
+    """
+    hook = "def worker_int(worker): worker.log.info('hook %s', worker)\n"
+    server = serve("apps.pid:app", config=hook)
+    server.get()
+    server.signal(signal.SIGQUIT)
+
+    assert 0 == server.wait_for_exit()
+    assert "hook worker 0 gen=1" in server.log
+
+
+def test_hup_replaces_every_worker_and_loses_nothing(serve: Serve) -> None:
+    """
+    HUP replaces workers one by one, each only when its replacement serves.
+    """
+    server = serve("apps.pid:app", "--workers=2")
+    server.get()
+    before = set(server.workers())
+    with Load(server.address) as load:
+        server.signal(signal.SIGHUP)
+        server.wait_for_log(r"gen=1 pid=\d+ exited", times=2)
+        load.wait_for_requests()
+    after = set(server.workers())
+
+    assert [] == load.losses
+    assert 2 == len(after)
+    assert not before & after
+
+
+def test_hup_reads_the_settings_again(serve: Serve) -> None:
+    """
+    HUP takes over a new number of workers from the configuration file.
+    """
+    server = serve("apps.pid:app", config="workers = 1\n")
+    server.get()
+    server.config_path.write_text("workers = 3\n")
+    server.signal(signal.SIGHUP)
+    server.wait_for_log(r"worker [012] gen=2 pid=\d+ serves", times=3)
+    server.wait_for_log(r"gen=1 pid=\d+ exited")
+
+    assert 3 == len(server.workers())
+
+
+def test_many_hups_are_few_reloads(serve: Serve) -> None:
+    """
+    HUPs that come while a reload is under way are one more reload.
+    """
+    server = serve("apps.pid:app")
+    server.get()
+    with Load(server.address) as load:
+        for _ in range(20):
+            server.signal(signal.SIGHUP)
+        server.wait_for_log(r"worker 0 gen=2 pid=\d+ serves")
+        load.wait_for_requests()
+    reloads = server.log.count("takes over")
+
+    assert [] == load.losses
+    assert 1 <= reloads <= 3
+
+
+def test_ttin_adds_and_ttou_removes_a_worker(serve: Serve) -> None:
+    """
+    TTIN and TTOU change the number of workers by one, but not below one.
+    """
+    server = serve("apps.pid:app")
+    server.get()
+    with Load(server.address) as load:
+        server.signal(signal.SIGTTIN)
+        server.wait_for_log(r"worker 1 gen=1 pid=\d+ serves")
+        server.signal(signal.SIGTTOU)
+        server.wait_for_log(r"worker 1 gen=1 pid=\d+ exited")
+        server.signal(signal.SIGTTOU)
+        load.wait_for_requests()
+
+    assert [] == load.losses
+    assert 1 == len(server.workers())
+
+
+def test_winch_removes_all_workers_and_ttin_brings_them_back(serve: Serve) -> None:
+    """
+    WINCH leaves the master alone with its listeners; requests wait for TTIN.
+    """
+    server = serve("apps.pid:app", "--workers=2")
+    server.get()
+    server.signal(signal.SIGWINCH)
+    server.wait_for_log(r"gen=1 pid=\d+ exited", times=2)
+    none = server.workers()
+    server.signal(signal.SIGTTIN)
+
+    assert [] == none
+    assert 200 == server.get().status
+    assert 1 == len(server.workers())
+
+
+def test_hup_brings_all_workers_back(serve: Serve) -> None:
+    """
+    HUP after WINCH is back to the settings.
+    """
+    server = serve("apps.pid:app", "--workers=2")
+    server.get()
+    server.signal(signal.SIGWINCH)
+    server.wait_for_log(r"gen=1 pid=\d+ exited", times=2)
+    server.signal(signal.SIGHUP)
+    server.wait_for_log(r"gen=2 pid=\d+ serves", times=2)
+
+    assert 2 == len(server.workers())
+
+
+def test_usr1_reopens_the_logs(serve: Serve) -> None:
+    """
+    After a rotation and USR1, master and workers write to the new file.
+    """
+    hook = "def worker_int(worker): worker.log.info('%s says so', worker)\n"
+    server = serve("apps.pid:app", config=hook)
+    server.get()
+    os.rename(server.log_path, server.directory / "old.log")
+    server.signal(signal.SIGUSR1)
+    server.wait_for_log("logs reopened")
+    server.get()
+    server.signal(signal.SIGINT)
+    server.wait_for_exit()
+
+    assert "worker 0 gen=1" in server.log
+    assert "says so" in server.log
