@@ -347,7 +347,15 @@ class Connection:
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((self._names[name], value))
 
-    def on_headers_complete(self) -> None:
+    # One straight run through the rules of a head: RFC 9112, 3.2, 6 and 9.3. Each
+    # part that moved out would be one more frame for each request.
+    def on_headers_complete(self) -> None:  # noqa: C901, PLR0912
+        """
+        A head is whole: check it, and begin its request.
+
+        Hot: once per request; most have a target that begins with a slash, a
+        Host that was seen before, and nothing else that matters here.
+        """
         head = self._head
         try:
             line = head[: head.index(b"\r\n")]
@@ -375,7 +383,28 @@ class Connection:
         if known is None:
             raise wrong_version(version)
         request = Request(_METHODS[method], target, known, headers, fields, line)
-        self._check_request(request)
+        host = fields.get(b"host")
+        if host is None:
+            # RFC 9112, 3.2: "A server MUST respond with a 400 (Bad Request)
+            # status code to any HTTP/1.1 request message that lacks a Host
+            # header field and to any request message that contains more than
+            # one Host header field line or a Host header field with an
+            # invalid field value."
+            if known == "1.1":
+                raise ProtocolError("no Host")
+        elif host not in VALID_HOSTS:
+            VALID_HOSTS.check(host)
+        if target[0] != 0x2F or 0x23 in target:
+            self._check_odd_target(request)
+        connection = fields.get(b"connection")
+        if connection is not None:
+            request.keep_alive = wants_keep_alive(known, connection)
+        elif known == "1.0":
+            request.keep_alive = False
+        if b"expect" in fields:
+            request.expect_continue = expects_continue(known, fields[b"expect"])
+        if b"content-length" in fields or b"transfer-encoding" in fields:
+            self._expect_body(request)
         self._current = request
         self.requests.append(request)
 
@@ -433,39 +462,6 @@ class Connection:
             raise ProtocolError("a header name with an underscore (header_map=refuse)")
         headers = [field for field in headers if field[0]]
         return headers, merge_repeated(headers)
-
-    def _check_request(self, request: Request) -> None:
-        """
-        Host, target, connection and framing: RFC 9112, 3.2, 6 and 9.3.
-
-        Hot: once per request; most have a target that begins with a slash, a
-        Host that was seen before, and nothing else that matters here.
-        """
-        fields = request.fields
-        version = request.version
-        target = request.target
-        host = fields.get(b"host")
-        if host is None:
-            # RFC 9112, 3.2: "A server MUST respond with a 400 (Bad Request)
-            # status code to any HTTP/1.1 request message that lacks a Host
-            # header field and to any request message that contains more than
-            # one Host header field line or a Host header field with an
-            # invalid field value."
-            if version == "1.1":
-                raise ProtocolError("no Host")
-        elif host not in VALID_HOSTS:
-            VALID_HOSTS.check(host)
-        if target[0] != 0x2F or 0x23 in target:
-            self._check_odd_target(request)
-        connection = fields.get(b"connection")
-        if connection is not None:
-            request.keep_alive = wants_keep_alive(version, connection)
-        elif version == "1.0":
-            request.keep_alive = False
-        if b"expect" in fields:
-            request.expect_continue = expects_continue(version, fields[b"expect"])
-        if b"content-length" in fields or b"transfer-encoding" in fields:
-            self._expect_body(request)
 
     def _expect_body(self, request: Request) -> None:
         """From here on bytes belong to the body of *request*."""
