@@ -1,0 +1,98 @@
+"""What the log says of a worker's end, and how loud."""
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from children import child
+
+from tiamat.master.deaths import failed_to_boot, report
+from tiamat.master.roster import State
+from tiamat.system.messages import Failed
+
+EXITED = 0
+STATUS_3 = 3 << 8
+STATUS_4 = 4 << 8
+STATUS_255 = 255 << 8
+KILLED = int(signal.SIGKILL)
+CRASHED = int(signal.SIGSEGV)
+ABORTED = int(signal.SIGABRT)
+
+
+@pytest.mark.parametrize(
+    ("state", "status", "expected"),
+    [
+        (State.DRAINING, EXITED, "[INFO] {name} exited\n"),
+        (State.KILLED, ABORTED, "[INFO] {name} killed by SIGABRT\n"),
+        (State.KILLED, KILLED, "[INFO] {name} killed by SIGKILL\n"),
+        (State.SERVING, EXITED, "[WARNING] {name} exited, not asked to\n"),
+        (State.SERVING, STATUS_255, "[ERROR] {name} exited with status 255\n"),
+        (State.DRAINING, STATUS_255, "[ERROR] {name} exited with status 255\n"),
+        (State.BOOTING, CRASHED, "[ERROR] {name} killed by SIGSEGV\n"),
+        (
+            State.SERVING,
+            KILLED,
+            "[ERROR] {name} killed by SIGKILL,"
+            " not by us: perhaps the machine is out of memory\n",
+        ),
+    ],
+)
+def test_an_end_is_as_loud_as_it_is_strange(
+    tmp_path: Path, state: State, status: int, expected: str
+) -> None:
+    """What we asked for is information; what nobody asked for is an error."""
+    with child(tmp_path, state=state) as one:
+        report(one.log, one.forked, status)
+
+        assert one.logged.endswith(expected.format(name=one.forked))
+        assert 1 == one.logged.count("\n")
+
+
+def test_a_worker_that_said_why_it_can_not_boot_is_quoted(tmp_path: Path) -> None:
+    """Its reason says more than its exit status."""
+    with child(tmp_path, state=State.BOOTING) as one:
+        one.forked.failure = Failed(3, "no module named 'shop'")
+        report(one.log, one.forked, STATUS_3)
+
+        assert one.logged.endswith("could not boot: no module named 'shop'\n")
+
+
+def test_a_crash_in_c_leaves_its_stacks_in_the_log(tmp_path: Path) -> None:
+    """They came through the pipe that a dying interpreter writes to."""
+    with child(tmp_path) as one:
+        os.write(one.worker.stacks, b"Fatal Python error: Segmentation fault\n")
+        report(one.log, one.forked, CRASHED)
+
+        assert "killed by SIGSEGV\n" in one.logged
+        assert one.logged.endswith(
+            f"{one.forked} had this in its threads:\n"
+            "Fatal Python error: Segmentation fault\n"
+        )
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (STATUS_3, True),
+        (STATUS_4, True),
+        (EXITED, False),
+        (STATUS_255, False),
+        (KILLED, False),
+        (CRASHED, False),
+    ],
+)
+def test_the_exit_status_tells_whether_others_can_boot(
+    tmp_path: Path, status: int, expected: bool
+) -> None:
+    """3 and 4 are the application's: no other worker could load it."""
+    with child(tmp_path) as one:
+        assert expected is failed_to_boot(one.forked, status)
+
+
+def test_who_said_so_could_not_boot_however_it_ended(tmp_path: Path) -> None:
+    """It may have been killed on its way out."""
+    with child(tmp_path) as one:
+        one.forked.failure = Failed(4, "no 'app' in 'shop'")
+
+        assert failed_to_boot(one.forked, KILLED)
