@@ -78,7 +78,7 @@ def test_the_default_format_is_the_combined_log_format() -> None:
         ("%(M)s", "1234"),
         ("%(D)s", "1234567"),
         ("%(L)s", "1.234567"),
-        ("%(p)s", f"<{os.getpid()}>"),
+        pytest.param("%(p)s", f"<{os.getpid()}>", id="process"),
         ("%({x-id}i)s", "-"),
         ("%({content-type}o)s", "text/plain"),
         ("%({x-text}o)s", "text"),
