@@ -41,6 +41,7 @@ from tiamat.types import Headers
 _HEAD_END: Final = b"\r\n\r\n"
 _VERSIONS: Final = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
 
+_BLANK_LINES: Final = re.compile(rb"(?:\r\n)+")
 _TAB_IN_CODINGS: Final = re.compile(rb"\n(?i:transfer-encoding):[^\r]*\t")
 
 # Longer than any method of the registry (UPDATEREDIRECTREF has 17).
@@ -111,9 +112,8 @@ class Connection:
     """
 
     __slots__ = (
-        "_current", "_feed", "_head", "_headers", "_held", "_left", "_limits",
-        "_long",
-        "_make_parser", "_names", "_overhead", "_raw", "_tail", "eof", "error",
+        "_blank", "_current", "_feed", "_head", "_headers", "_held", "_left", "_limits",
+        "_long", "_make_parser", "_names", "_overhead", "_raw", "_tail", "eof", "error",
         "reading", "requests", "surplus",
     )  # fmt: skip
 
@@ -134,6 +134,7 @@ class Connection:
         self._held = b""  # came behind more requests than may wait
         self._left = 0  # bytes of the body to come
         self._overhead = 0  # bytes of a chunked body that aren't content
+        self._blank = 0  # bytes of empty lines before the next head
         self._tail = b""  # of a chunked body: what its end could have begun with
         self._current = _NO_REQUEST
         self._feed = parser(self).feed_data
@@ -216,8 +217,12 @@ class Connection:
     def _receive_head(self, data: bytes) -> bytes:
         """Feed the rest of one head; return what is behind it."""
         raw = self._raw
-        if raw is None:
+        if raw is None or raw == b"\r":
+            data = self._skip_blank_lines(bytes(raw or b"") + data)
             raw = self._raw = bytearray()
+            if data in (b"", b"\r"):
+                self._raw = bytearray(data) or None
+                return b""
         known = len(raw)
         raw += data
         end = raw.find(_HEAD_END, max(0, known - 3)) + 4
@@ -226,37 +231,56 @@ class Connection:
             self._feed(data)
             return b""
         self._head = bytes(raw[:end])
+        self._raw = None
+        self._blank = 0
         piece, rest = data[: end - known], data[end - known :]
-        # Blank lines before a request are skipped (RFC 9112, 2.2), but count.
-        if self._head.strip(b"\r\n"):
-            self._raw = None
-        else:
-            self._check_unfinished(raw)
-            del raw[end:]
+        if not self._head.strip(b"\r\n"):
+            raise ProtocolError("a bare CR or LF before a request")
         try:
             self._feed(piece)
         except UPGRADE:
             self._decline_upgrade()
         return rest
 
+    def _skip_blank_lines(self, data: bytes) -> bytes:
+        """RFC 9112, 2.2: empty lines before a request are ignored, but they count."""
+        match = _BLANK_LINES.match(data)
+        if match is None:
+            return data
+        self._blank += match.end()
+        if self._blank > self._limits.request_head:
+            raise HeadTooLarge("endless empty lines")
+        return data[match.end() :]
+
     def _receive_chunks(self, data: bytes) -> bytes:
         """
-        Feed chunked content up to a place where the body could end.
+        Feed chunked content up to each place where the body could end.
 
         A chunked body ends with CRLF CRLF, whatever its trailers; so a head
         behind it begins a piece of its own.
         """
-        request = self._current
-        # The CR LF CR of an end that was cut may have come before. What ended
-        # a piece begins no other end: before that stands a zero or a trailer.
+        # The first bytes of an end may have come before. What ended a piece
+        # begins no other end: before that stands a zero or a trailer.
         tail = self._tail
-        found = (tail + data).find(_HEAD_END)
-        if found >= 0:
-            piece = data[: found + 4 - len(tail)]
-            self._tail = b""
-        else:
-            piece = data
-            self._tail = (tail + data[-3:])[-3:]
+        found = (tail + data[:3]).find(_HEAD_END)
+        end = found + 4 - len(tail) if found >= 0 else 0
+        start = 0
+        while start < len(data) and self.reading is CHUNKS:
+            if not end:
+                found = data.find(_HEAD_END, start)
+                end = found + 4 if found >= 0 else 0
+            if end:
+                self._tail = tail = b""
+            else:
+                self._tail = (tail + data[start:][-3:])[-3:]
+                end = len(data)
+            self._feed_chunks(data[start:end])
+            start, end = end, 0
+        return data[start:]
+
+    def _feed_chunks(self, piece: bytes) -> None:
+        """Feed part of a chunked body, and count what of it isn't content."""
+        request = self._current
         size = request.body.size if request.body is not None else 0
         self._overhead += len(piece)
         self._feed(piece)
@@ -266,7 +290,6 @@ class Connection:
         if self._overhead > _OVERHEAD_FREE + _OVERHEAD_PER_BYTE * size:
             raise HeadTooLarge("chunk extensions and trailers outgrow the body")
         self._check_trailers()
-        return data[len(piece) :]
 
     def _check_trailers(self) -> None:
         if len(self._headers) > self._limits.request_fields:
@@ -307,7 +330,7 @@ class Connection:
 
         llhttp stops at the first byte of either; ``None`` if it takes more.
         """
-        line = bytes(self._raw if self._raw is not None else self._head).lstrip(b"\r\n")
+        line = bytes(self._raw if self._raw is not None else self._head)
         method, space, _ = line.partition(b" ")
         if TOKEN.match(method) is None or len(method) > _LONGEST_METHOD:
             return ProtocolError(f"method {method[:40]!r}")
@@ -361,8 +384,7 @@ class Connection:
             line = head[: head.index(b"\r\n")]
             method, target, version = line.split(b" ")
         except ValueError:
-            method, target, version = self._odd_request_line()
-            line = b"%s %s %s" % (method, target, version)
+            raise ProtocolError(f"request line {head[:80]!r}") from None
         headers = self._headers
         self._headers = []
         # A number, and find: bytes in bytes first tries it as a number, and fails.
@@ -428,18 +450,10 @@ class Connection:
 
     # The rules
 
-    def _odd_request_line(self) -> tuple[bytes, bytes, bytes]:
-        """A request line behind blank lines; raises if it isn't three words."""
-        line = behind_blank_lines(self._head).split(b"\r\n", 1)[0]
-        words = line.split(b" ")
-        if len(words) != 3 or not all(words):
-            raise ProtocolError(f"request line {line[:80]!r}")
-        return words[0], words[1], words[2]
-
     def _check_limits(self, headers: Headers) -> None:
         """The exact limits; only heads that could be over one come here."""
         limits = self._limits
-        head = behind_blank_lines(self._head)
+        head = self._head
         if head.index(b"\r\n") > limits.request_line:
             raise TargetTooLong(
                 f"request line over limit_request_line={limits.request_line}"
@@ -495,14 +509,6 @@ class Connection:
             (b"host", authority),
             *(field for field in request.headers if field[0] != b"host"),
         ]
-
-
-def behind_blank_lines(head: bytes) -> bytes:
-    """*head* without the empty lines before it, each of them CR LF."""
-    start = 0
-    while head.startswith(b"\r\n", start):
-        start += 2
-    return head[start:]
 
 
 def wrong_version(version: bytes) -> ProtocolError:

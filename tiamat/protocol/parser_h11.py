@@ -157,20 +157,27 @@ class Parser:
         raw = self._raw
         known = len(raw)
         raw += data
-        if raw.startswith(b"\r\n"):
-            end = 2
-        else:
-            end = raw.find(b"\r\n\r\n", max(0, known - 3)) + 4
-            if end < 4:
-                refuse_forbidden(raw, known, len(raw))
-                return b""
-        refuse_forbidden(raw, known, end)
-        trailers, rest = bytes(raw[: end - 2]), bytes(raw[end:])
+        end = 0 if raw.startswith(b"\r\n") else raw.find(b"\r\n\r\n") + 2
+        if end == 1:
+            # Not yet. Whole lines are passed on, so that they can be counted.
+            refuse_forbidden(raw, known, len(raw))
+            self._pass_trailers(raw.rfind(b"\r\n") + 2)
+            return b""
+        refuse_forbidden(raw, known, end + 2)
+        self._pass_trailers(end)
+        rest = bytes(raw[2:])
         raw.clear()
-        for name, value in parse_fields(b"GET / HTTP/1.1", trailers):
-            self._connection.on_header(name, value)
         self._complete()
         return rest
+
+    def _pass_trailers(self, end: int) -> None:
+        """Hand on what comes before *end*, and forget it."""
+        if end < 2:
+            return
+        trailers = bytes(self._raw[:end])
+        del self._raw[:end]
+        for name, value in parse_fields(b"GET / HTTP/1.1", trailers):
+            self._connection.on_header(name, value)
 
     def _complete(self) -> None:
         self._step = self._read_head

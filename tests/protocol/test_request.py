@@ -1,0 +1,30 @@
+"""A request's body, as far as it has come."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tiamat.protocol.request import Body
+
+
+@given(st.lists(st.binary(min_size=1), min_size=1))
+def test_what_is_put_in_comes_out_once(chunks: list[bytes]) -> None:
+    """In order, in one piece; the size stays, what waits is nothing then."""
+    body = Body()
+    for chunk in chunks:
+        body.put(chunk)
+    whole = b"".join(chunks)
+
+    assert len(whole) == body.size == body.waiting
+    assert whole == body.take()
+    assert len(whole) == body.size
+    assert body.waiting == 0
+    assert body.chunks == []
+
+
+def test_one_piece_is_not_copied() -> None:
+    """The common body comes out as the object that went in."""
+    piece = bytes(1000)
+    body = Body()
+    body.put(piece)
+
+    assert piece is body.take()
