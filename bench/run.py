@@ -140,7 +140,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add(
         "--python",
         default=default_python(),
-        help="an interpreter; CPython 3.11 if there",
+        help="an interpreter; by default CPython 3.11",
     )
     add("--output", type=Path, help="folder for JSON and chart: docs, or build/bench"
         " when the run is quick or partial")  # fmt: skip
