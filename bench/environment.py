@@ -20,6 +20,7 @@ class Environment:
 
     bin: Path
     python: str  # "3.11.7"
+    interpreter: str  # its path
     versions: dict[str, str]
     failures: dict[str, str]
 
@@ -28,9 +29,9 @@ def default_python() -> str:
     """
     Choose the reference interpreter, CPython 3.11, or the one that runs.
 
-    The distribution's first: it is built with profile-guided optimisation, as
-    those that serve are. One that pyenv has compiled usually is not, and takes up
-    to a third longer for the same Python code.
+    The distribution's first, since that is what serves. How an interpreter was
+    compiled matters: a loop of calls and dictionaries took 1.5 times as long on a
+    3.11.7 compiled with plain -O3 as on Debian's 3.11.2.
     """
     for python in ("/usr/bin/python3.11", shutil.which("python3.11")):
         if python and os.access(python, os.X_OK) and has_venv(python):
@@ -66,6 +67,7 @@ def prepare(python: str) -> Environment:
     return Environment(
         bin=folder / "bin",
         python=version,
+        interpreter=python,
         versions=installed(folder / "bin" / "python"),
         failures=json.loads(failed.read_text()),
     )

@@ -40,7 +40,7 @@ def page(results: Results, text: str) -> str:
     about = results.about
     versions = ", ".join(f"{name} {v}" for name, v in about["versions"].items())
     return (
-        f"# Benchmarks on CPython {about['python']}\n\n"
+        f"# Benchmarks on CPython {about['python']}\n\n`{about['interpreter']}`. "
         f"Measured on {about['date']}: {about['processor']}, {about['cores']} cores,"
         f" Linux {about['kernel']}; {versions}.\n"
         "Written by `scripts/bench`; what the columns mean: [benchmarks.md]"

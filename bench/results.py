@@ -81,6 +81,7 @@ def describe(environment: Environment, servers: Sequence[str]) -> dict[str, Any]
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "python": environment.python,
+        "interpreter": environment.interpreter,
         "versions": {
             name: environment.versions.get(name, "?")
             for name in ("tiamat-server", *servers)
