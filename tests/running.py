@@ -105,7 +105,7 @@ class Server:
 
         deadline = time.monotonic() + LIMIT
         while (match := found()) is None:
-            ended = self.process.poll() is not None
+            ended = bool(select.select([self._alive], (), (), 0)[0])
             if (ended and found() is None) or time.monotonic() > deadline:
                 raise AssertionError(
                     f"no {pattern!r} in the log:\n{self.log}\n{self.output}"
