@@ -31,8 +31,8 @@ STUCK = (
     "-c",
     "import faulthandler, signal\n"
     f"faulthandler.register({int(DUMP_SIGNAL)}, {{stacks}}, all_threads=True)\n"
-    "print('ready', flush=True)\n"
     "def stuck_here():\n"
+    "    print('ready', flush=True)\n"
     "    while True:\n"
     "        signal.pause()\n"
     "stuck_here()\n",
