@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from children import child
 
-from tiamat.master.deaths import failed_to_boot, report
+from tiamat.master.deaths import ATTEMPTS, report, status_of_start
 from tiamat.master.roster import State
 from tiamat.system.messages import Failed
 
@@ -74,20 +74,20 @@ def test_a_crash_in_c_leaves_its_stacks_in_the_log(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("status", "expected"),
     [
-        (STATUS_3, True),
-        (STATUS_4, True),
-        (EXITED, False),
-        (STATUS_255, False),
-        (KILLED, False),
-        (CRASHED, False),
+        (STATUS_3, 3),
+        (STATUS_4, 4),
+        (EXITED, 0),
+        (STATUS_255, 0),
+        (KILLED, 0),
+        (CRASHED, 0),
     ],
 )
 def test_the_exit_status_tells_whether_others_can_boot(
-    tmp_path: Path, status: int, expected: bool
+    tmp_path: Path, status: int, expected: int
 ) -> None:
     """3 and 4 are the application's: no other worker could load it."""
     with child(tmp_path) as one:
-        assert expected is failed_to_boot(one.forked, status)
+        assert expected == status_of_start(one.forked, status, 1)
 
 
 def test_who_said_so_could_not_boot_however_it_ended(tmp_path: Path) -> None:
@@ -95,4 +95,20 @@ def test_who_said_so_could_not_boot_however_it_ended(tmp_path: Path) -> None:
     with child(tmp_path) as one:
         one.forked.failure = Failed(4, "no 'app' in 'shop'")
 
-        assert failed_to_boot(one.forked, KILLED)
+        assert 4 == status_of_start(one.forked, KILLED, 1)
+
+
+def test_a_start_is_not_tried_for_ever(tmp_path: Path) -> None:
+    """Workers that die without a word are tried a few times."""
+    with child(tmp_path) as one:
+        assert 0 == status_of_start(one.forked, CRASHED, ATTEMPTS - 1)
+        assert 3 == status_of_start(one.forked, CRASHED, ATTEMPTS)
+
+
+def test_a_reason_that_is_known_is_not_explained_again(tmp_path: Path) -> None:
+    """Of several workers that fail alike the log has one traceback."""
+    with child(tmp_path) as one:
+        one.forked.failure = Failed(3, "no registry\nTraceback …")
+        report(one.log, one.forked, STATUS_3, "no registry\nTraceback …")
+
+        assert one.logged.endswith("could not boot: no registry\n")

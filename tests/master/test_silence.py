@@ -11,7 +11,7 @@ from children import Child, child
 
 from tiamat.master.silence import ABORT, ANSWER, WRITE, Condemned
 from tiamat.system.messages import Dump
-from tiamat.workers.base import DUMP_SIGNAL
+from tiamat.workers.signals import DUMP_SIGNAL
 
 CAUSE = "silent for 31.0 s (timeout=30)"
 

@@ -2,7 +2,6 @@
 
 import gc
 import math
-import os
 import selectors
 import time
 from signal import Signals
@@ -27,17 +26,11 @@ if TYPE_CHECKING:
     from tiamat.master.spawn import Forked
     from tiamat.observe.log import Log
 
-IMMEDIATE: Final = 2.0
-"""Seconds that a worker has to leave on INT and QUIT."""
-
 GAP: Final = 1.0
 """If the master sleeps so many seconds too long, something stopped all processes."""
 
 LAST_WORDS: Final = 1000
 """The most messages of a worker that are heard after its end."""
-
-BOOT_ATTEMPTS: Final = 3
-"""How often the first workers may die without a word before the start has failed."""
 
 
 class Arbiter:
@@ -51,6 +44,7 @@ class Arbiter:
         reload: what HUP has begun, if anything.
         proven: whether a worker has ever loaded the application.
         stopping: whether the server shall end.
+        hurrying: whether it shall end at once.
         exit_status: of the command.
     """
 
@@ -63,6 +57,7 @@ class Arbiter:
         self.inbox = Inbox()
         self.proven = False
         self.stopping = False
+        self.hurrying = False
         self.exit_status = 0
         self.signals: dict[Signals, Callable[[], None]] = {
             Signals.SIGTERM: self.terminate,
@@ -103,14 +98,16 @@ class Arbiter:
 
     def turn(self) -> None:
         """Do what is due, sleep until something happens, and do what that asks for."""
-        self.reload.look_after(monotonic())
-        self.keeper.kill_late()
-        self.keeper.keep()
-        for forked in self.wait():
-            self.listen(forked)
-        while (number := self.inbox.take()) is not None:
-            self.signals[number]()
-        self.reap()
+        try:
+            self.reload.look_after(monotonic())
+            self.keeper.kill_late()
+            self.keeper.keep()
+        finally:  # whatever goes wrong there must not make us deaf
+            for forked in self.wait():
+                self.listen(forked)
+            while (number := self.inbox.take()) is not None:
+                self.signals[number]()
+            self.reap()
 
     def wait(self) -> "list[Forked]":
         """Sleep until something happens or is due; return the workers that speak."""
@@ -132,14 +129,8 @@ class Arbiter:
             self.messages[type(message)](forked, message)
 
     def reap(self) -> None:
-        """Collect all processes that have ended; signals tell of some of them only."""
-        while True:
-            try:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-            except ChildProcessError:
-                return
-            if not pid:
-                return
+        """Bury all processes that have ended; signals tell of some of them only."""
+        for pid, status in process.ended():
             if (forked := self.keeper.workers.get(pid)) is not None:
                 self.worker_exited(forked, status)
             elif self.premises.succession.reaped(pid):
@@ -170,7 +161,7 @@ class Arbiter:
             raise
         premises.greet()
         self.server.call(hooks.when_ready, self.server)
-        self.set_target(hooks.workers, first=True)
+        self.keeper.set_target(hooks.workers, first=True)
         gc.collect()
         gc.freeze()  # shared with the workers: the collector must not write there
 
@@ -184,29 +175,25 @@ class Arbiter:
         self.log.close()
         return self.exit_status
 
-    def begin_stop(self, why: str) -> None:
-        """From now on no worker is added, and no connection comes in."""
-        self.log.info("%s", why)
+    def begin_stop(self) -> None:
+        """From now on no worker is added."""
         self.stopping = True
         self.roster.target = 0
+        self.roster.why_fewer = "the server stops"
         self.reload.drop()
 
-    def give_up(self, status: int) -> None:
-        """The first workers can't be booted: no others can."""
-        if not self.stopping:
-            self.exit_status = status
-            self.interrupt("the application can't be booted: stopping")
+    def stop_at_once(self) -> None:
+        """Don't let anybody finish anything."""
+        self.hurrying = True
+        self.begin_stop()
+        self.premises.close_listeners()
+        self.keeper.stop_at_once()
 
-    def set_target(self, count: int, *, first: bool = False) -> None:
-        """Say how many workers there shall be."""
-        config, before = self.premises.config, self.roster.target
-        self.roster.target = count
-        self.roster.max_surge = config.max_surge
-        self.roster.max_unavailable = config.max_unavailable
-        if first or count != before:
-            self.server.call(
-                config.nworkers_changed, self.server, count, None if first else before
-            )
+    def give_up(self, status: int) -> None:
+        """The first workers can't be booted, so no others can."""
+        self.exit_status = status
+        self.log.error("the application can't be booted; exit status %d", status)
+        self.stop_at_once()
 
     # --- Signals ------------------------------------------------------------------
 
@@ -214,19 +201,18 @@ class Arbiter:
         """TERM: finish what is here, and what the kernel has accepted for us; end."""
         if self.stopping:
             return
-        patience = self.premises.config.graceful_timeout
-        self.begin_stop(f"TERM: finishing what is here, for {patience:g} s at most")
+        limit = self.premises.config.graceful_timeout
+        self.log.info("TERM: finishing what is here, for %g s at most", limit)
+        self.begin_stop()
         self.keeper.final = self.premises.refuse_new_connections()
         self.keeper.keep()
         self.premises.close_listeners()
 
-    def interrupt(self, why: str = "INT or QUIT: stopping at once") -> None:
+    def interrupt(self) -> None:
         """INT, QUIT: end at once."""
-        self.begin_stop(why)
-        self.premises.close_listeners()
-        deadline = monotonic() + IMMEDIATE
-        for forked in self.keeper.workers.values():
-            self.keeper.stop_at_once(forked, deadline)
+        if not self.hurrying:
+            self.log.info("INT or QUIT: stopping at once")
+            self.stop_at_once()
 
     def hang_up(self) -> None:
         """HUP: new settings and new code, in new workers."""
@@ -237,13 +223,13 @@ class Arbiter:
     def add_worker(self) -> None:
         """TTIN: one worker more."""
         if not self.stopping:
-            self.set_target(self.roster.target + 1)
+            self.keeper.set_target(self.roster.target + 1)
             self.log.info("TTIN: %d workers from now on", self.roster.target)
 
     def remove_worker(self) -> None:
         """TTOU: one worker fewer, but not the last one."""
         if self.roster.target > 1:
-            self.set_target(self.roster.target - 1)
+            self.keeper.set_target(self.roster.target - 1)
             self.log.info("TTOU: %d workers from now on", self.roster.target)
 
     def remove_all_workers(self) -> None:
@@ -251,7 +237,7 @@ class Arbiter:
         if not self.stopping and not process.in_foreground():
             self.log.info("WINCH: no workers from now on")
             self.reload.drop()
-            self.set_target(0)
+            self.keeper.set_target(0)
 
     def reopen_logs(self) -> None:
         """USR1: the log files were rotated."""
@@ -263,12 +249,8 @@ class Arbiter:
 
     def start_new_master(self) -> None:
         """USR2: a new master beside this one, on the same listeners."""
-        if self.stopping:
-            return
-        try:
+        if not self.stopping:
             self.premises.start_new_master(self.server)
-        except OSError as error:
-            self.log.error("USR2: can't fork: %s", error.strerror)
 
     # --- Workers ------------------------------------------------------------------
 
@@ -298,13 +280,8 @@ class Arbiter:
     def worker_exited(self, forked: "Forked", status: int) -> None:
         """A worker is gone; the roster says whether another one comes."""
         self.listen(forked, LAST_WORDS)
-        failed = deaths.failed_to_boot(forked, status)
-        booted = forked.member.admitted_at < math.inf
         self.keeper.bury(forked, status)
-        if self.proven or self.stopping:
-            return
-        attempts = self.roster.slot(forked.member.slot).failures
-        if failed:
-            self.give_up(forked.failure.status if forked.failure else 3)
-        elif not booted and attempts >= BOOT_ATTEMPTS:
-            self.give_up(StartupError.exit_status)
+        if not (self.proven or self.stopping):
+            attempts = self.roster.slot(forked.member.slot).failures
+            if code := deaths.status_of_start(forked, status, attempts):
+                self.give_up(code)

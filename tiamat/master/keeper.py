@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 GRACE: Final = 0.5
 """Seconds that a worker gets on top of a deadline that it knows, to meet it itself."""
 
+IMMEDIATE: Final = 2.0
+"""Seconds that a worker has to leave on INT and QUIT."""
+
 TURN_MESSAGES: Final = 32
 """The most messages of one worker per turn: a flood must not keep others waiting."""
 
@@ -56,11 +59,22 @@ class Keeper:
         self.candidate_plan: Plan | None = None
         self.age = 0
         self.final = False
+        self._failure = ""
         self._tasks: dict[type, Callable[[Any], None]] = {
             Spawn: self.spawn,
             Admit: self.admit,
             Retire: self.retire,
         }
+
+    def set_target(self, count: int, *, first: bool = False) -> None:
+        """Say how many workers there shall be; ``keep`` does the rest."""
+        config, before = self.premises.config, self.roster.target
+        self.roster.target = count
+        self.roster.max_surge = config.max_surge
+        self.roster.max_unavailable = config.max_unavailable
+        if first or count != before:
+            old = None if first else before
+            self.server.call(config.nworkers_changed, self.server, count, old)
 
     def keep(self) -> None:
         """Do all that the roster asks for now."""
@@ -129,10 +143,12 @@ class Keeper:
         if not forked.send(Drain(self.final)) or booting:
             forked.kill(signal.SIGTERM)
 
-    def stop_at_once(self, forked: Forked, deadline: float) -> None:
-        """Tell a worker to leave everything and go."""
-        self.roster.retired(forked.member, monotonic(), deadline)
-        forked.kill(signal.SIGQUIT)
+    def stop_at_once(self) -> None:
+        """Tell all workers to leave everything and go."""
+        now = monotonic()
+        for forked in self.workers.values():
+            self.roster.retired(forked.member, now, now + IMMEDIATE)
+            forked.kill(signal.SIGQUIT)
 
     # --- Who is late ------------------------------------------------------------------
 
@@ -184,7 +200,9 @@ class Keeper:
     def bury(self, forked: Forked, status: int) -> None:
         """A worker was reaped: log it, let its place and its things go."""
         member = forked.member
-        deaths.report(self.premises.log, forked, status)
+        deaths.report(self.premises.log, forked, status, self._failure)
+        if forked.failure is not None:
+            self._failure = forked.failure.text
         delay = self.roster.exited(member, monotonic())
         if delay:
             self.premises.log.warning(

@@ -184,17 +184,16 @@ class Premises:
     # --- Beside another master --------------------------------------------------
 
     def start_new_master(self, server: "Server") -> None:
-        """
-        Fork a new master, on the same listeners, unless there is another one.
-
-        Raises:
-            OSError: there can't be another process.
-        """
+        """Fork a new master, on the same listeners, unless there is another one."""
         if not self.succession.alone:
             other = self.succession.predecessor or self.succession.successor
             self.log.error("USR2: there is another master already, pid %d", other)
             return
-        self.succession.start(server, self.plan.listeners)
+        try:
+            self.succession.start(server, self.plan.listeners)
+        except OSError as error:
+            self.log.error("USR2: can't fork: %s", error.strerror)
+            return
         self.log.info("USR2: a new master starts, pid %d", self.succession.successor)
 
     def look_for_predecessor(self) -> None:

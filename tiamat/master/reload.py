@@ -12,7 +12,6 @@ HUP: new settings and new code, or everything stays as it is.
 import contextlib
 import math
 import os
-import select
 import signal
 from collections.abc import Iterator
 from time import monotonic
@@ -32,6 +31,10 @@ if TYPE_CHECKING:
 
 LIMIT: Final = 30.0
 """Seconds that the configuration file may take."""
+
+
+ANSWER: Final = 4000
+"""The most bytes of what a trial has to say: a pipe takes as many at once."""
 
 
 class Reload:
@@ -133,7 +136,7 @@ class Reload:
         arbiter.roster.commit(candidate)
         arbiter.premises.change(plan)
         arbiter.server.call(plan.config.on_reload, arbiter.server)
-        arbiter.set_target(plan.config.workers)
+        arbiter.keeper.set_target(plan.config.workers)
         self.next()
 
 
@@ -148,6 +151,7 @@ class Trial:
 
     def __init__(self, plan: Plan, now: float) -> None:
         self._reader, writer = os.pipe()
+        os.set_blocking(self._reader, False)
         self.deadline = now + LIMIT
         try:
             self.pid = signals.fork()
@@ -157,7 +161,7 @@ class Trial:
             raise
         if self.pid == 0:
             text = read_and_complain(plan)
-            os.write(writer, b"=" + text.encode("utf-8", "replace")[:4000])
+            os.write(writer, b"=" + text.encode("utf-8", "replace")[:ANSWER])
             os._exit(0)
         os.close(writer)
 
@@ -168,11 +172,11 @@ class Trial:
     def result(self, ended: str) -> str:
         """What is wrong, or nothing; *ended* is how it did, in words."""
         answer = b""
-        if select.select([self._reader], (), (), 0)[0]:
-            answer = os.read(self._reader, 8192)
+        with contextlib.suppress(BlockingIOError):  # a process of its own has the pipe
+            answer = os.read(self._reader, ANSWER)
         os.close(self._reader)
         if answer:
-            return answer[1:].decode()
+            return answer[1:].decode("utf-8", "replace")
         return f"the process that tried the settings was {ended}"
 
 

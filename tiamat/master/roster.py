@@ -174,6 +174,7 @@ class Roster:
         max_surge: how many processes more than ``target`` there may be.
         max_unavailable: in how many slots a worker may retire before its
             replacement, when there is no room for both.
+        why_fewer: why workers beyond ``target`` retire, for the log.
     """
 
     def __init__(self, target: int) -> None:
@@ -182,6 +183,7 @@ class Roster:
         self.trying = False
         self.max_surge = 1
         self.max_unavailable = 0
+        self.why_fewer = "one worker fewer"
         self.slots: dict[int, Slot] = {}
         self._forgiven_at = 0.0
 
@@ -305,7 +307,7 @@ class Roster:
         for slot in list(self.slots.values()):
             for member in slot.members if slot.number >= self.target else ():
                 if member.state in {B, R, S} and not member.candidate:
-                    yield Retire(member, member.due or "one worker fewer")
+                    yield Retire(member, member.due or self.why_fewer)
         for number in range(self.target):
             yield from self._tasks_of(self.slot(number), now)
         if self.trying and self.candidate is None:

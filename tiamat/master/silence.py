@@ -14,7 +14,7 @@ import signal
 from typing import TYPE_CHECKING, Final
 
 from tiamat.system.messages import Dump
-from tiamat.workers.base import DUMP_SIGNAL
+from tiamat.workers.signals import DUMP_SIGNAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,6 +8,7 @@ import signal
 import sys
 import threading
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 
@@ -115,6 +116,18 @@ def set_title(text: str) -> None:
     except ImportError:
         return
     setproctitle(text)
+
+
+def ended() -> Iterator[tuple[int, int]]:
+    """The children that have ended since this was asked last: pid and status."""
+    while True:
+        try:
+            pid, status = os.waitpid(-1, os.WNOHANG)
+        except ChildProcessError:  # there are none
+            return
+        if not pid:
+            return
+        yield pid, status
 
 
 def status_in_words(status: int) -> str:

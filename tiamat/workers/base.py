@@ -10,14 +10,11 @@ The main thread loads the application and serves; a second one, the helper, list
 to the master meanwhile.
 """
 
-import faulthandler
 import gc
 import math
 import os
 import random
 import select
-import signal
-import sys
 import time
 import traceback
 from collections.abc import Callable, Sequence
@@ -35,10 +32,8 @@ from tiamat.system.messages import Failed, Message, Ready, Retiring
 from tiamat.system.scoreboard import Row
 from tiamat.system.signals import Wakeup
 from tiamat.system.sockets import Listener
+from tiamat.workers import signals
 from tiamat.workers.helper import Helper
-
-DUMP_SIGNAL: Final = signal.SIGRTMIN + 1 if sys.platform == "linux" else signal.SIGUSR2
-"""Makes the C library's side of Python write all stacks, whatever the code does."""
 
 BOOT_FAILED: Final = StartupError.exit_status
 
@@ -165,15 +160,11 @@ class Worker:
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 0
         except TiamatError as error:
-            if self.alive:  # else it failed because it was told to stop
+            status = error.exit_status if self.alive else 0  # told to stop
+            if status:
                 self.fail(error)
-                status = error.exit_status
-            else:
-                status = 0
         except BaseException as error:
-            self.log.exception("%s: %s", self, type(error).__name__)
-            if not self.booted:
-                self.send(Failed(status, f"{type(error).__name__}: {error}"))
+            self.log.exception("%s failed: %s", self, type(error).__name__)
         finally:
             self.alive = False
             self.call_hook("worker_exit", self.server, self)
@@ -183,7 +174,9 @@ class Worker:
         """Become a worker, and load the application."""
         self.pid = os.getpid()
         self.wakeup = Wakeup()
-        self.init_signals()
+        self.wakeup.wake_on_signals()
+        signals.install(self)
+        os.register_at_fork(after_in_child=self.forget)
         if self.cfg.post_fork is not None:
             self.cfg.post_fork(self.server, self)
         self.init_process()
@@ -191,8 +184,8 @@ class Worker:
         self.load()
         if self.cfg.post_worker_init is not None:
             self.cfg.post_worker_init(self)
-        # What is here by now lives as long as the worker: the collector need not
-        # look at it again, nor write into pages that are shared with the master.
+        # What is here by now stays: the collector need not look at it any more, nor
+        # write into pages that are shared with the master.
         gc.collect()
         gc.freeze()
         self.row.beat(time.monotonic())
@@ -211,12 +204,12 @@ class Worker:
             self.app = loader.load(self.cfg.app)
 
     def fail(self, error: TiamatError) -> None:
-        """Say why there is no application to serve: here, and to the master."""
-        cause = error.__cause__
-        if cause is not None:
-            self.log.error("%s", "".join(traceback.format_exception(cause)).rstrip())
-        self.log.error("%s can't boot: %s", self, error)
-        self.send(Failed(error.exit_status, str(error)))
+        """Tell the master why there is no application to serve; it is in the log."""
+        text = str(error)
+        if error.__cause__ is not None:
+            text += "\n" + "".join(traceback.format_exception(error.__cause__)).rstrip()
+        if not self.send(Failed(error.exit_status, text)):
+            self.log.error("%s could not boot: %s", self, text)
 
     def wait_for_accept(self) -> bool:
         """Wait until the master lets us serve; False if it tells us to stop."""
@@ -305,26 +298,19 @@ class Worker:
         except Exception:
             self.log.exception("%s: the hook %s failed", self, name)
 
+    def forget(self) -> None:
+        """
+        Let go of what is the worker's, in a process that the application forks.
+
+        Else that process would keep the addresses in use, the master would believe
+        that the worker lives, and no TERM would end it.
+        """
+        signals.uninstall()
+        self.channel.close()
+        for listener in self.listeners:
+            listener.close()
+
     # --- Signals --------------------------------------------------------------
-
-    def init_signals(self) -> None:
-        """
-        Handle the signals of a worker.
-
-        HUP, USR2 and the like are for the master: a terminal sends them to all.
-        """
-        self.wakeup.wake_on_signals()
-        for number in (signal.SIGHUP, signal.SIGTTIN, signal.SIGTTOU, signal.SIGWINCH):
-            signal.signal(number, signal.SIG_IGN)
-        signal.signal(signal.SIGUSR2, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, self.handle_term)
-        signal.signal(signal.SIGINT, self.handle_quit)
-        signal.signal(signal.SIGQUIT, self.handle_quit)
-        signal.signal(signal.SIGUSR1, self.handle_usr1)
-        # A crash in C leaves its stack in the master's log too.
-        faulthandler.enable(self.stacks)
-        signal.signal(signal.SIGABRT, self.handle_abort)
-        faulthandler.register(DUMP_SIGNAL, self.stacks, all_threads=True)
 
     def handle_term(self, number: int, frame: FrameType | None) -> None:
         """TERM: finish what is here. Before serving there is nothing to finish."""
