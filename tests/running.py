@@ -15,7 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-LIMIT = 60.0
+LIMIT = 45.0
 """Seconds that anything may take. It is generous: machines are busy."""
 
 TESTS = Path(__file__).resolve().parent
