@@ -10,6 +10,7 @@ import pytest
 
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.protocol.dates import CommonHeaders
+from tiamat.protocol.forwarded import Trust
 from tiamat.protocol.headers import Names
 from tiamat.protocol.http1 import Connection
 from tiamat.protocol.limits import Limits
@@ -357,3 +358,21 @@ def test_early_hints_go_before_the_response() -> None:
     assert answer.wire.sent.startswith(
         b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 200"
     )
+
+
+def test_the_scheme_of_a_trusted_proxy_is_believed() -> None:
+    """
+    X-Forwarded-Proto from a peer of forwarded_allow_ips makes the scheme https.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", PLAIN)
+        return []
+
+    request = b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\n\r\n"
+    secure = {"X-FORWARDED-PROTO": "https"}
+    believed = Answer(app, request, trust=Trust(["1.2.3.4"], secure))
+    strange = Answer(app, request, trust=Trust(["4.3.2.1"], secure))
+
+    assert "https" == believed.environ["wsgi.url_scheme"]
+    assert "http" == strange.environ["wsgi.url_scheme"]

@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from tiamat.drivers.outgoing import FileSlice, Outgoing
+from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import Connection
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response, refusal
@@ -164,7 +165,11 @@ class EventedConnection:
             response.keep_alive = False
         began = loop.now
         loop.row.begin(began, request.line)
-        environ = loop.service.gateway.environ(request, self.base, self.peer)
+        try:
+            environ = loop.service.gateway.environ(request, self.base, self.peer)
+        except ProtocolError as error:
+            self.refuse(error.status)
+            return
         loop.handle(request, response, self, environ)
         now = loop.now = loop.clock()
         if now >= loop.refresh_at:

@@ -15,6 +15,7 @@ from urllib.parse import unquote_to_bytes
 from tiamat.gateways.wsgi_input import complete_input
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.errors import InvalidResponse
+from tiamat.protocol.forwarded import Trust
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
 from tiamat.types import Environ, ExcInfo, WSGIApp
@@ -145,7 +146,8 @@ class WSGIGateway:
     Built once per worker; ``base_environ`` once per listener.
     """
 
-    def __init__(
+    # Options by keyword, each with its default: a class for them would say less.
+    def __init__(  # noqa: PLR0913
         self,
         app: WSGIApp,
         common: CommonHeaders,
@@ -154,11 +156,13 @@ class WSGIGateway:
         script_name: str = "",
         multiprocess: bool = False,
         sendfile: bool = True,
+        trust: Trust | None = None,
     ) -> None:
         self.app = app
         self.common = common
         self.log = log
         self._sendfile = sendfile
+        self._trust = trust
         self._script_name = script_name.rstrip("/")
         self._constant: Environ = {
             "wsgi.version": (1, 0),
@@ -199,6 +203,9 @@ class WSGIGateway:
         """
         The environ of *request*.
 
+        Raises:
+            ProtocolError: What a trusted proxy says contradicts itself.
+
         Hot: once per request. What is constant is copied at once; each field is
         one look-up and one decoding.
         """
@@ -220,6 +227,11 @@ class WSGIGateway:
                 environ[names[name]] = value.decode("latin-1")
         else:
             add_repeated(environ, headers)
+        trust = self._trust
+        if trust is not None and trust.trusted(peer[0]):
+            scheme = trust.scheme(request.fields)
+            if scheme is not None:
+                environ["wsgi.url_scheme"] = scheme
         if self._script_name:
             self._strip_mount(environ)
         return environ

@@ -11,6 +11,7 @@ from tiamat.errors import ConfigError
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.observe.access import compile_format
 from tiamat.protocol.dates import CommonHeaders
+from tiamat.protocol.forwarded import Trust
 from tiamat.protocol.headers import Names
 from tiamat.protocol.http1 import ParserFactory
 from tiamat.protocol.limits import Limits
@@ -48,6 +49,7 @@ def make_service(worker: Worker) -> Service:
         script_name=cfg.root_path,
         multiprocess=cfg.workers > 1,
         sendfile=cfg.sendfile is not False,
+        trust=Trust(cfg.forwarded_allow_ips, cfg.secure_scheme_headers),
     )
     return Service(
         gateway=gateway,
