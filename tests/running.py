@@ -44,7 +44,8 @@ class Server:
 
     The test listens and the server inherits the socket, so there is no port to
     guess and no start to wait for: a request that comes early waits in the backlog
-    until a worker accepts it. With ``bind`` the server listens itself.
+    until a worker accepts it. With ``bind`` the server listens itself; "none" leaves
+    that to its configuration file.
     """
 
     def __init__(
@@ -68,7 +69,8 @@ class Server:
         self.command = [
             *(sys.executable, "-m", "tiamat"),
             *([app] if app else []),
-            *(f"--bind={bind}", f"--error-logfile={self.log_path}", *flags),
+            *([f"--bind={bind}"] if bind != "none" else []),
+            *(f"--error-logfile={self.log_path}", *flags),
         ]
         with (directory / "output").open("wb") as output:
             self.process = subprocess.Popen(

@@ -113,7 +113,7 @@ import atexit
 
 class Speaker(Speaker):
     def main(self):
-        atexit.register(print, "bye", flush=True)
+        atexit.register(os.write, 1, b"bye\\n")
         return super().main()
 
 plan.worker_class = Speaker

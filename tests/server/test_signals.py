@@ -3,6 +3,8 @@
 import http.client
 import os
 import signal
+import socket
+from pathlib import Path
 
 from conftest import Serve
 from running import Load
@@ -192,3 +194,60 @@ def test_usr1_reopens_the_logs(serve: Serve) -> None:
 
     assert "worker 0 gen=1" in server.log
     assert "says so" in server.log
+
+
+def test_hup_changes_addresses(serve: Serve, tmp_path: Path) -> None:
+    """
+    HUP binds new addresses before anything else, and closes those that are gone.
+    """
+    first, second = tmp_path / "1", tmp_path / "2"
+    config = "bind = ['unix:{}']\n"
+    server = serve("apps.pid:app", config=config.format(first), bind="none")
+    server.wait_for_log("serves")
+    server.config_path.write_text(config.format(second))
+    server.signal(signal.SIGHUP)
+    server.wait_for_log(r"gen=1 pid=\d+ exited")
+
+    assert second.is_socket()
+    assert not first.exists()
+
+
+def test_hup_with_an_address_that_is_taken_changes_nothing(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """
+    If a new address can't be had, the reload is refused.
+    """
+    path = tmp_path / "1"
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        config = f"bind = ['unix:{path}'{{}}]\n"
+        server = serve("apps.pid:app", config=config.format(""), bind="none")
+        server.wait_for_log("serves")
+        before = server.workers()
+        server.config_path.write_text(config.format(f", '127.0.0.1:{port}'"))
+        server.signal(signal.SIGHUP)
+        server.wait_for_log("reload refused.*in use by process")
+
+    assert before == server.workers()
+    assert path.is_socket()
+
+
+def test_without_room_for_one_more_workers_are_replaced_in_place(serve: Serve) -> None:
+    """
+    max_surge = 0 and max_unavailable = 1: there are never more workers than usual.
+    """
+    config = """
+max_surge = 0
+max_unavailable = 1
+def pre_fork(server, worker): server.log.info("beside %d", len(server.WORKERS))
+"""
+    server = serve("apps.pid:app", "--workers=2", config=config)
+    server.get()
+    with Load(server.address) as load:
+        server.signal(signal.SIGHUP)
+        server.wait_for_log(r"gen=2 pid=\d+ serves", times=2)
+        load.wait_for_requests()
+
+    assert [] == load.losses
+    assert "beside 2" not in server.log

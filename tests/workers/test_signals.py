@@ -1,33 +1,111 @@
-"""The signals of a worker."""
+"""What a worker does on each signal, in real workers."""
 
-import subprocess
-import sys
-
-PROGRAM = """
+import os
 import signal
-from types import SimpleNamespace
-from tiamat.workers import signals
 
-heard = []
-worker = SimpleNamespace(stacks=2)
-for method in set(signals.CAUGHT.values()):
-    setattr(worker, method, lambda number, frame, method=method: heard.append(method))
-signals.install(worker)
-for number in (*signals.IGNORED, *signals.CAUGHT):
-    signal.raise_signal(number)
-print(*heard)
-signals.uninstall()
-print(signal.getsignal(signal.SIGTERM) is signal.SIG_DFL)
+import pytest
+from conftest import Serve
+from running import get, wait_until
+
+HOOKS = """
+def worker_int(worker): worker.log.info("worker_int %s", worker.pid)
+def worker_abort(worker): worker.log.info("worker_abort %s", worker.pid)
+def worker_exit(server, worker): worker.log.info("worker_exit %s", worker.pid)
 """
 
 
-def test_each_signal_reaches_its_method_and_the_masters_are_ignored() -> None:
+def test_term_lets_a_worker_finish(serve: Serve) -> None:
     """
-    TERM, INT, QUIT, ABRT and USR1 are a worker's; HUP and the like do nothing.
+    A worker that gets TERM itself answers what it has, and its slot is filled.
     """
-    output = subprocess.run(
-        [sys.executable, "-c", PROGRAM], capture_output=True, check=True, text=True
-    )
+    server = serve("apps.slow:app")
+    client = server.begin("/?0.5")
+    pid = server.workers()[0]
+    os.kill(pid, signal.SIGTERM)
 
-    expected = "handle_term handle_quit handle_quit handle_abort handle_usr1\nTrue\n"
-    assert expected == output.stdout
+    assert str(pid) == client.getresponse().read().decode()
+    client.close()
+    server.wait_for_log(f"pid={pid} exited")
+    assert 200 == server.get().status
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGQUIT])
+def test_int_and_quit_end_a_worker_at_once(serve: Serve, number: int) -> None:
+    """
+    The hooks worker_int and worker_exit are called, and the request is lost.
+    """
+    server = serve("apps.slow:app", config=HOOKS)
+    client = server.begin("/?50")
+    pid = server.workers()[0]
+    os.kill(pid, number)
+    server.wait_for_log(f"pid={pid} exited")
+    client.close()
+
+    assert server.log.index(f"worker_int {pid}") < server.log.index(f"_exit {pid}")
+
+
+def test_abort_calls_its_hook_and_ends_with_1(serve: Serve) -> None:
+    """
+    ABRT is what a condemned worker gets.
+    """
+    server = serve("apps.pid:app", config=HOOKS)
+    pid = int(server.get().text)
+    os.kill(pid, signal.SIGABRT)
+    server.wait_for_log(f"pid={pid} exited with status 1")
+
+    assert f"worker_abort {pid}" in server.log
+
+
+@pytest.mark.parametrize(
+    "number",
+    [
+        *(signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH),
+        *(signal.SIGTTIN, signal.SIGTTOU),
+    ],
+)
+def test_a_worker_survives_what_is_for_the_master(serve: Serve, number: int) -> None:
+    """
+    A terminal sends its signals to all processes; a worker lives on.
+    """
+    server = serve("apps.pid:app")
+    pid = int(server.get().text)
+    os.kill(pid, number)
+
+    assert pid == int(server.get().text)
+
+
+def test_a_process_that_the_application_forks_is_none_of_ours(serve: Serve) -> None:
+    """
+    It dies of TERM, and keeps neither the address nor the worker alive.
+    """
+    server = serve("apps.forking:app", bind="127.0.0.1:0")
+    address = server.address
+    forked = int(get(address).text)
+    descriptors = os.listdir(f"/proc/{forked}/fd")
+    links = [os.readlink(f"/proc/{forked}/fd/{fd}") for fd in descriptors]
+    listening = listening_inodes(address[1])
+    os.kill(forked, signal.SIGTERM)
+    wait_until(lambda: ended(forked), "TERM ends the forked process")
+
+    assert listening
+    assert not listening & set(links)
+
+
+def listening_inodes(port: int) -> set[str]:
+    """What links under /proc to the listening socket look like."""
+    with open("/proc/net/tcp") as table:
+        rows = [line.split() for line in table]
+    return {
+        f"socket:[{row[9]}]"
+        for row in rows[1:]
+        if row[3] == "0A" and int(row[1].split(":")[1], 16) == port
+    }
+
+
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or a zombie."""
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True

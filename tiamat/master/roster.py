@@ -48,6 +48,8 @@ TRANSITIONS: Final[dict[State, dict[Event, State]]] = {
 BACK_OFF: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds until a slot gets its next worker after 1, 2, 3 … failures in a row."""
 
+CANDIDATE_SLOT: Final = 0
+
 PROVEN: Final = 60.0
 """A worker that has served for so many seconds was no failure of its slot."""
 
@@ -311,7 +313,8 @@ class Roster:
         for number in range(self.target):
             yield from self._tasks_of(self.slot(number), now)
         if self.trying and self.candidate is None:
-            yield from self._make_room(self.slot(0), Spawn(0, candidate=True))
+            slot = self.slot(CANDIDATE_SLOT)
+            yield from self._make_room(slot, Spawn(slot.number, candidate=True))
 
     def _tasks_of(self, slot: Slot, now: float) -> Iterator[Task]:
         """Keep one good worker in *slot*: admit it, then retire the others."""
@@ -323,11 +326,15 @@ class Roster:
             for member in slot.members:
                 if member.due and member.state in {B, R, S}:
                     yield Retire(member, member.due)
-        elif not good and now >= slot.retry_at:
-            if slot.serves:
+        elif not good and now >= slot.retry_at and not self._kept_free(slot):
+            if slot.serves or self.max_surge == 0:
                 yield from self._make_room(slot, Spawn(slot.number))
-            else:
+            else:  # an empty slot does not wait for others who drain
                 yield Spawn(slot.number)
+
+    def _kept_free(self, slot: Slot) -> bool:
+        """Whether the candidate has the place of a worker of this slot."""
+        return self.trying and self.max_surge == 0 and slot.number == CANDIDATE_SLOT
 
     def _make_room(self, slot: Slot, spawn: Spawn) -> Iterator[Task]:
         """A process more, if there may be one; else one less, if that may be."""
