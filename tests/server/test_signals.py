@@ -6,8 +6,9 @@ import signal
 import socket
 from pathlib import Path
 
+import pytest
 from conftest import Serve
-from running import Load
+from running import Load, wait_until
 
 
 def test_term_finishes_and_ends(serve: Serve) -> None:
@@ -53,6 +54,22 @@ def test_term_serves_the_queue_of_the_kernel(serve: Serve) -> None:
 
     assert [200] * 30 == statuses
     assert 0 == server.wait_for_exit()
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_term_under_load_resets_nobody(serve: Serve, workers: int) -> None:
+    """
+    Who comes after TERM is refused; who came before is served, whole.
+    """
+    server = serve("apps.pid:app", f"--workers={workers}", bind="127.0.0.1:0")
+    server.get()
+    with Load(server.address, clients=8) as load:
+        load.wait_for_requests(200)
+        server.signal(signal.SIGTERM)
+        server.process.wait()
+        wait_until(lambda: load.losses, "somebody is refused")
+
+    assert {"ConnectionRefusedError"} == {loss.split(":")[0] for loss in load.losses}
 
 
 def test_int_ends_at_once(serve: Serve) -> None:

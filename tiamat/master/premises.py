@@ -86,13 +86,11 @@ class Premises:
         """
         patience = self.config.graceful_timeout
         waiting: Callable[[AddressInUse], bool] = Patience(self.log, inbox, patience)
-        listeners = self._inheritance.listeners()
-        self.plan.listeners = listeners
-        if not listeners.fixed:
-            self.plan.listeners = listeners.rebound(self.config, waiting)
-            listeners.without(self.plan.listeners).close()
-        if self._inheritance.systemd:
-            self.plan.listeners = Listeners(listeners.by_bind, fixed=True)
+        handed_on = self._inheritance.listeners()
+        self.plan.listeners = handed_on
+        self.plan.listeners = handed_on.rebound(self.config, waiting)
+        # The old master may go on with what these settings don't want any more.
+        handed_on.without(self.plan.listeners).close(unlink=False)
 
     def greet(self) -> None:
         """Say who we are and where we are reached."""
@@ -166,8 +164,9 @@ class Premises:
             except TiamatError as error:
                 self.log.error("%s", error)
         removed = before.listeners.without(plan.listeners)
-        removed.refuse_new()
-        removed.close()
+        if self.succession.alone:
+            removed.refuse_new()
+        removed.close(unlink=self.succession.alone)
         for module in plan.config.changed_modules():
             self.log.warning(
                 "%s has changed, but a reload does not import again what the"
