@@ -6,9 +6,9 @@ came. The driver calls the verbs: ``receive_data``, ``receive_eof``, ``resume``.
 
 Theory: parsers differ in what they let through, so a head is never handed to
 one without its bytes being known here, too. ``receive_data`` cuts what came at
-the ends of heads and bodies; a head reaches the parser alone, its request line
-is read from the bytes themselves, and the rules that a smuggled request would
-have to break run on the whole of it, in one place, whichever parser it was.
+the ends of heads and bodies. A head reaches the parser alone; when that has
+found nothing wrong, ``read_head`` reads the request line from the bytes and
+runs the rules that a smuggled request would have to break.
 """
 
 import re
@@ -22,30 +22,16 @@ from tiamat.protocol.errors import (
     NotImplementedMethod,
     ProtocolError,
     TargetTooLong,
-    UnsupportedVersion,
 )
-from tiamat.protocol.framing import (
-    CHUNKED,
-    body_length,
-    expects_continue,
-    merge_repeated,
-    split_absolute,
-    wants_keep_alive,
-)
-from tiamat.protocol.headers import TOKEN, VALID_HOSTS, Names
+from tiamat.protocol.framing import CHUNKED
+from tiamat.protocol.head import LONGEST_METHOD, read_head
+from tiamat.protocol.headers import TOKEN, Names
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser_httptools import INVALID_METHOD, UPGRADE, translate
 from tiamat.protocol.request import Body, Request
-from tiamat.types import Headers
 
 _HEAD_END: Final = b"\r\n\r\n"
-_VERSIONS: Final = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
-
 _BLANK_LINES: Final = re.compile(rb"(?:\r\n)+")
-_TAB_IN_CODINGS: Final = re.compile(rb"\n(?i:transfer-encoding):[^\r]*\t")
-
-# Longer than any method of the registry (UPDATEREDIRECTREF has 17).
-_LONGEST_METHOD: Final = 32
 
 # Chunk sizes, extensions and trailers may cost what they like on small bodies,
 # and 16 bytes for each byte of content on large ones: a body of one-byte
@@ -55,30 +41,19 @@ _OVERHEAD_PER_BYTE: Final = 16
 
 
 class Parser(Protocol):
-    """What a parser must be: httptools' class, or one like it."""
+    """
+    What a parser must be: httptools' class, or one like it.
+
+    It is made with a connection, and calls on it ``on_header`` for each field of
+    a head and of trailers, ``on_body`` for each piece of a body, and
+    ``on_chunk_header`` and ``on_chunk_complete`` around each chunk; the last
+    chunk, around the trailers, is empty.
+    """
 
     def feed_data(self, data: bytes, /) -> None: ...
 
 
 ParserFactory = Callable[["Connection"], Parser]
-
-
-class _Methods(dict[bytes, str]):
-    """Methods as bytes → text; only tokens, only so many, and no CONNECT."""
-
-    def __missing__(self, name: bytes) -> str:
-        if TOKEN.match(name) is None:
-            raise ProtocolError(f"method {name[:40]!r} is not a token")
-        if name == b"CONNECT":
-            # RFC 9110, 9.3.6: "most origin servers do not implement CONNECT".
-            raise NotImplementedMethod("CONNECT")
-        method = name.decode()
-        if len(self) < 64 and len(name) <= _LONGEST_METHOD:
-            self[name] = method
-        return method
-
-
-_METHODS: Final = _Methods()
 
 
 # Stands where no request has begun yet.
@@ -112,9 +87,25 @@ class Connection:
     """
 
     __slots__ = (
-        "_blank", "_current", "_feed", "_head", "_headers", "_held", "_left", "_limits",
-        "_long", "_make_parser", "_names", "_overhead", "_raw", "_tail", "eof", "error",
-        "reading", "requests", "surplus",
+        "_blank",
+        "_chunk_at",
+        "_current",
+        "_feed",
+        "_head",
+        "_headers",
+        "_held",
+        "_left",
+        "_limits",
+        "_make_parser",
+        "_names",
+        "_overhead",
+        "_raw",
+        "_tail",
+        "eof",
+        "error",
+        "reading",
+        "requests",
+        "surplus",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, parser: ParserFactory, names: Names) -> None:
@@ -125,10 +116,8 @@ class Connection:
         self.surplus = False
         self._limits = limits
         self._names = names
-        # A head that is no longer than this needs no closer look.
-        self._long = min(limits.request_field_size, limits.request_head)
         self._make_parser = parser
-        self._headers: Headers = []
+        self._headers: list[tuple[bytes, bytes]] = []
         self._head = b""  # the head in the parser, whole
         self._raw: bytearray | None = None  # a head that isn't whole yet
         self._held = b""  # came behind more requests than may wait
@@ -136,7 +125,8 @@ class Connection:
         self._overhead = 0  # bytes of a chunked body that aren't content
         self._blank = 0  # bytes of empty lines before the next head
         self._tail = b""  # of a chunked body: what its end could have begun with
-        self._current = _NO_REQUEST
+        self._chunk_at = 0  # where in the body the chunk that comes began
+        self._current = _NO_REQUEST  # whose body comes
         self._feed = parser(self).feed_data
 
     # What the driver calls
@@ -159,8 +149,15 @@ class Connection:
             self._head = data
             try:
                 self._feed(data)
+                request = read_head(data, self._headers, self._limits, self._names)
             except Exception as error:
                 self._failed(error)
+                return
+            self._headers = []
+            if request.complete and request.keep_alive:
+                self.requests.append(request)
+            else:
+                self._begin(request)
         else:
             self._receive_pieces(data)
 
@@ -169,6 +166,11 @@ class Connection:
         self.eof = True
         self.reading = NOTHING
         self._raw = None
+
+    @property
+    def length(self) -> int:
+        """Of the body of the request that began last, for the parser."""
+        return self.requests[-1].length if self.requests else self._current.length
 
     @property
     def paused(self) -> bool:
@@ -206,6 +208,8 @@ class Connection:
                     piece, data = data[: self._left], data[self._left :]
                     self._left -= len(piece)
                     self._feed(piece)
+                    if not self._left:
+                        self._complete()
                 elif self.reading is CHUNKS:
                     data = self._receive_chunks(data)
                 else:
@@ -240,7 +244,33 @@ class Connection:
             self._feed(piece)
         except UPGRADE:
             self._decline_upgrade()
+        else:
+            self._begin_by_head()
         return rest
+
+    def _begin_by_head(self) -> None:
+        """The parser has taken a head: look at it ourselves, and begin its request."""
+        headers, self._headers = self._headers, []
+        self._begin(read_head(self._head, headers, self._limits, self._names))
+
+    def _begin(self, request: Request) -> None:
+        """From here on bytes belong to the body of *request*, if it has one."""
+        self.requests.append(request)
+        self._current = request
+        if request.complete:
+            self._complete()
+        elif request.length == CHUNKED:
+            self.reading = CHUNKS
+            self._overhead = 0
+            self._tail = b""
+        else:
+            self.reading = BODY
+            self._left = request.length
+
+    def _complete(self) -> None:
+        """The body of the request that came last is whole."""
+        self._current.complete = True
+        self.reading = HEAD if self._current.keep_alive else NOTHING
 
     def _skip_blank_lines(self, data: bytes) -> bytes:
         """RFC 9112, 2.2: empty lines before a request are ignored, but they count."""
@@ -281,13 +311,10 @@ class Connection:
     def _feed_chunks(self, piece: bytes) -> None:
         """Feed part of a chunked body, and count what of it isn't content."""
         request = self._current
-        size = request.body.size if request.body is not None else 0
-        self._overhead += len(piece)
+        size = request.body_size
         self._feed(piece)
-        if request.body is not None:
-            self._overhead -= request.body.size - size
-            size = request.body.size
-        if self._overhead > _OVERHEAD_FREE + _OVERHEAD_PER_BYTE * size:
+        self._overhead += len(piece) - (request.body_size - size)
+        if self._overhead > _OVERHEAD_FREE + _OVERHEAD_PER_BYTE * request.body_size:
             raise HeadTooLarge("chunk extensions and trailers outgrow the body")
         self._check_trailers()
 
@@ -309,7 +336,10 @@ class Connection:
     def _failed(self, error: Exception) -> None:
         """Note what the parser, or a rule of ours, found wrong."""
         if isinstance(error, UPGRADE):
-            self._decline_upgrade()
+            try:
+                self._decline_upgrade()
+            except ProtocolError as refused:
+                self._refuse(refused)
             return
         found = translate(error)
         if isinstance(error, INVALID_METHOD):
@@ -320,7 +350,11 @@ class Connection:
             found = wrong
         if not isinstance(found, ProtocolError):
             raise found
-        self.error = found
+        self._refuse(found)
+
+    def _refuse(self, error: ProtocolError) -> None:
+        """Nothing that comes from here on is read."""
+        self.error = error
         self.reading = NOTHING
         self._raw = None
 
@@ -332,7 +366,7 @@ class Connection:
         """
         line = bytes(self._raw if self._raw is not None else self._head)
         method, space, _ = line.partition(b" ")
-        if TOKEN.match(method) is None or len(method) > _LONGEST_METHOD:
+        if TOKEN.match(method) is None or len(method) > LONGEST_METHOD:
             return ProtocolError(f"method {method[:40]!r}")
         if not space:
             return None
@@ -349,86 +383,23 @@ class Connection:
         llhttp has ended the message with its head. A new parser gets a head
         with the same framing, and so takes the body that the request has.
         """
+        self._begin_by_head()
         request = self._current
         self._feed = self._make_parser(self).feed_data
-        self._headers = []
-        if request.length == 0:
+        if request.complete:
             return
         framing = (
             b"Transfer-Encoding: chunked"
             if request.length == CHUNKED
             else b"Content-Length: %d" % request.length
         )
-        self._head = b"POST / HTTP/1.1\r\nHost:\r\n%s\r\n\r\n" % framing
-        self._feed(self._head)
-        self.requests.pop()
-        self._current = request
-        request.complete = False
+        self._feed(b"POST / HTTP/1.1\r\nHost:\r\n%s\r\n\r\n" % framing)
+        self._headers = []
 
     # What the parser calls
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self._headers.append((self._names[name], value))
-
-    # One straight run through the rules of a head: RFC 9112, 3.2, 6 and 9.3. Each
-    # part that moved out would be one more frame for each request.
-    def on_headers_complete(self) -> None:  # noqa: C901, PLR0912
-        """
-        A head is whole: check it, and begin its request.
-
-        Hot: once per request; most have a target that begins with a slash, a
-        Host that was seen before, and nothing else that matters here.
-        """
-        head = self._head
-        try:
-            line = head[: head.index(b"\r\n")]
-            method, target, version = line.split(b" ")
-        except ValueError:
-            raise ProtocolError(f"request line {head[:80]!r}") from None
-        headers = self._headers
-        self._headers = []
-        # A number, and find: bytes in bytes first tries it as a number, and fails.
-        if 0x09 in head or head.find(b" \r\n") >= 0:
-            # llhttp keeps whitespace at the end of a value (RFC 9112, 5.1: OWS).
-            headers = [(name, value.strip(b" \t")) for name, value in headers]
-        limits = self._limits
-        if len(head) > self._long or len(headers) > limits.request_fields:
-            self._check_limits(headers)
-        elif len(method) + len(target) + 10 > limits.request_line:
-            raise TargetTooLong(
-                f"request line over limit_request_line={limits.request_line}"
-            )
-        fields = dict(headers)
-        if len(fields) != len(headers) or b"" in fields:
-            headers, fields = self._check_names(headers)
-        known = _VERSIONS.get(version)
-        if known is None:
-            raise wrong_version(version)
-        request = Request(_METHODS[method], target, known, headers, fields, line)
-        host = fields.get(b"host")
-        if host is None:
-            # RFC 9112, 3.2: "A server MUST respond with a 400 (Bad Request)
-            # status code to any HTTP/1.1 request message that lacks a Host
-            # header field and to any request message that contains more than
-            # one Host header field line or a Host header field with an
-            # invalid field value."
-            if known == "1.1":
-                raise ProtocolError("no Host")
-        elif host not in VALID_HOSTS:
-            VALID_HOSTS.check(host)
-        if target[0] != 0x2F or 0x23 in target:
-            self._check_odd_target(request)
-        connection = fields.get(b"connection")
-        if connection is not None:
-            request.keep_alive = wants_keep_alive(known, connection)
-        elif known == "1.0":
-            request.keep_alive = False
-        if b"expect" in fields:
-            request.expect_continue = expects_continue(known, fields[b"expect"])
-        if b"content-length" in fields or b"transfer-encoding" in fields:
-            self._expect_body(request)
-        self._current = request
-        self.requests.append(request)
 
     def on_body(self, data: bytes) -> None:
         request = self._current
@@ -440,79 +411,12 @@ class Connection:
         if limit and body.size > limit:
             raise BodyTooLarge(f"body over limit_request_body={limit}")
 
-    def on_message_complete(self) -> None:
-        request = self._current
-        if self._headers:
+    def on_chunk_header(self) -> None:
+        self._chunk_at = self._current.body_size
+
+    def on_chunk_complete(self) -> None:
+        # The last chunk is the one without content; its trailers came with it.
+        if self._current.body_size == self._chunk_at:
             self._check_trailers()
             self._headers = []  # RFC 9110, 6.5.1: never merged
-        request.complete = True
-        self.reading = HEAD if request.keep_alive else NOTHING
-
-    # The rules
-
-    def _check_limits(self, headers: Headers) -> None:
-        """The exact limits; only heads that could be over one come here."""
-        limits = self._limits
-        head = self._head
-        if head.index(b"\r\n") > limits.request_line:
-            raise TargetTooLong(
-                f"request line over limit_request_line={limits.request_line}"
-            )
-        if len(headers) > limits.request_fields:
-            raise HeadTooLarge(
-                f"more than limit_request_fields={limits.request_fields}"
-            )
-        if len(head) > limits.request_head:
-            raise HeadTooLarge(f"head over limit_request_head={limits.request_head}")
-        longest = max(map(len, head.split(b"\r\n")[1:]))
-        if longest > limits.request_field_size:
-            raise HeadTooLarge(
-                f"field over limit_request_field_size={limits.request_field_size}"
-            )
-
-    def _check_names(self, headers: Headers) -> tuple[Headers, dict[bytes, bytes]]:
-        """Repeated names, and names with an underscore, which are ``b""`` here."""
-        if self._names.refuse and any(not name for name, _ in headers):
-            raise ProtocolError("a header name with an underscore (header_map=refuse)")
-        headers = [field for field in headers if field[0]]
-        return headers, merge_repeated(headers)
-
-    def _expect_body(self, request: Request) -> None:
-        """From here on bytes belong to the body of *request*."""
-        length = body_length(request.version, request.fields, self._limits.request_body)
-        request.length = length
-        if length == CHUNKED:
-            # llhttp takes it for another coding, and says so when the request
-            # has begun.
-            if _TAB_IN_CODINGS.search(self._head) is not None:
-                raise ProtocolError("a tab in Transfer-Encoding")
-            self.reading = CHUNKS
-            self._overhead = 0
-            self._tail = b""
-        elif length:
-            self.reading = BODY
-            self._left = length
-
-    def _check_odd_target(self, request: Request) -> None:
-        """A target that isn't a path: RFC 9112, 3.2.2 to 3.2.4."""
-        target = request.target
-        if target == b"*":
-            if request.method != "OPTIONS":
-                raise ProtocolError("target * is for OPTIONS only")
-            return
-        if b"#" in target or target[0] == 0x2F:
-            raise ProtocolError(f"fragment in target {target[:80]!r}")
-        authority, request.target = split_absolute(target)
-        VALID_HOSTS.check(authority)
-        request.fields[b"host"] = authority
-        request.headers = [
-            (b"host", authority),
-            *(field for field in request.headers if field[0] != b"host"),
-        ]
-
-
-def wrong_version(version: bytes) -> ProtocolError:
-    """RFC 9112, 2.3, and 9110, 15.6.6: only 1.1 and 1.0 are spoken here."""
-    if version[:5] == b"HTTP/":
-        return UnsupportedVersion(f"version {version[:16]!r}")
-    return ProtocolError(f"version {version[:16]!r}")
+            self._complete()

@@ -1,6 +1,6 @@
 """How large a request may be. The defaults stand here, once."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +21,8 @@ class Limits:
             waitress's.
         pipelined: Requests that may wait on one connection before reading
             stops.
+        short_head: A head up to this can't break a limit of its own but that
+            of its request line and that of its count.
     """
 
     request_line: int = 4094
@@ -29,3 +31,8 @@ class Limits:
     request_head: int = 65536
     request_body: int = 1 << 30
     pipelined: int = 4
+    short_head: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        shortest = min(self.request_field_size, self.request_head)
+        object.__setattr__(self, "short_head", shortest)

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 import h11
 
 from tiamat.protocol.errors import ProtocolError
+from tiamat.protocol.framing import CHUNKED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -93,28 +94,25 @@ class Parser:
         headers = parse_fields(line, fields)
         for name, value in headers:
             self._connection.on_header(name, value)
-        self._connection.on_headers_complete()
-        self._expect_body(headers)
+        self._step = self._read_behind_head
         return rest
 
-    def _expect_body(self, headers: "Headers") -> None:
-        """Go on as framing says that the connection has found right."""
-        framing = {name.lower(): value for name, value in headers}
-        if b"transfer-encoding" in framing:
+    def _read_behind_head(self, data: bytes) -> bytes:
+        """Go on as the connection has found that the body is framed."""
+        length = self._connection.length
+        if length == CHUNKED:
             self._step = self._read_chunk_line
-            return
-        self._left = int(framing.get(b"content-length", b"0"))
-        if self._left:
-            self._step = self._read_body
         else:
-            self._connection.on_message_complete()
+            self._left = length
+            self._step = self._read_body if length else self._read_head
+        return data
 
     def _read_body(self, data: bytes) -> bytes:
         piece, rest = data[: self._left], data[self._left :]
         self._left -= len(piece)
         self._connection.on_body(piece)
         if not self._left:
-            self._complete()
+            self._step = self._read_head
         return rest
 
     def _read_chunk_line(self, data: bytes) -> bytes:
@@ -167,7 +165,7 @@ class Parser:
         self._pass_trailers(end)
         rest = bytes(raw[2:])
         raw.clear()
-        self._complete()
+        self._end_chunks()
         return rest
 
     def _pass_trailers(self, end: int) -> None:
@@ -179,9 +177,10 @@ class Parser:
         for name, value in parse_fields(b"GET / HTTP/1.1", trailers):
             self._connection.on_header(name, value)
 
-    def _complete(self) -> None:
+    def _end_chunks(self) -> None:
         self._step = self._read_head
-        self._connection.on_message_complete()
+        self._connection.on_chunk_header()
+        self._connection.on_chunk_complete()
 
 
 def refuse_forbidden(raw: bytearray, known: int, end: int) -> None:

@@ -90,4 +90,9 @@ class Request:
         self.keep_alive = True
         self.expect_continue = False
         self.body: Body | None = None
-        self.complete = False
+        self.complete = True
+
+    @property
+    def body_size(self) -> int:
+        """How many bytes of the body have come."""
+        return 0 if self.body is None else self.body.size
