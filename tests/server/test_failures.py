@@ -2,6 +2,7 @@
 
 import http.client
 import os
+import resource
 import signal
 import textwrap
 import time
@@ -279,6 +280,25 @@ def test_an_application_that_breaks_later_does_not_stop_the_server(
     assert 200 == server.get().status
 
 
+def test_a_failed_fork_is_survived(serve: Serve) -> None:
+    """
+    Without a descriptor for another worker the others serve on; later there is one.
+    """
+    server = serve("apps.pid:app")
+    server.get()
+    limit = resource.RLIMIT_NOFILE
+    used = len(os.listdir(f"/proc/{server.pid}/fd"))
+    before = resource.prlimit(server.pid, limit, (used, used + 1000))
+    server.signal(signal.SIGTTIN)
+    server.wait_for_log("can't fork worker 1: .*Too many open files", times=2)
+    served = server.get().status
+    resource.prlimit(server.pid, limit, (used + 100, used + 1000))
+    server.wait_for_log(r"worker 1 gen=1 pid=\d+ serves")
+
+    assert 200 == served
+    assert before[0] > used
+
+
 def test_workers_of_a_killed_master_finish_and_leave(serve: Serve) -> None:
     """
     When the master is killed, a request that is under way still gets its response.
@@ -291,6 +311,24 @@ def test_workers_of_a_killed_master_finish_and_leave(serve: Serve) -> None:
     server.process.wait()
     server.wait_until_all_are_gone()
     client.close()
+
+
+def test_a_killed_master_cuts_no_response(serve: Serve) -> None:
+    """
+    When the master is killed under load, every connection that was accepted is
+    answered, whole; who comes later is refused, or was still in the kernel's queue.
+    """
+    server = serve("apps.pid:app", "--workers=2", bind="127.0.0.1:0")
+    server.get()
+    with Load(server.address) as load:
+        load.wait_for_requests(100)
+        server.signal(signal.SIGKILL)
+        server.process.wait()
+        server.wait_until_all_are_gone()
+        wait_until(lambda: load.losses, "somebody is refused")
+    kinds = {loss.split(":")[0] for loss in load.losses}
+
+    assert kinds <= {"ConnectionRefusedError", "ConnectionResetError"}
 
 
 def test_an_address_is_free_at_once_when_the_master_was_killed(serve: Serve) -> None:

@@ -167,6 +167,8 @@ class Premises:
         if self.succession.alone:
             removed.refuse_new()
         removed.close(unlink=self.succession.alone)
+        for warning in plan.config.warnings:
+            self.log.warning("%s", warning)
         for module in plan.config.changed_modules():
             self.log.warning(
                 "%s has changed, but a reload does not import again what the"

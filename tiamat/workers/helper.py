@@ -19,6 +19,9 @@ from tiamat.system.messages import Accept, Drain, Dump, Message, Reopen, Stack
 if TYPE_CHECKING:
     from tiamat.workers.base import Worker
 
+QUEUE: Final = 0.1
+"""Seconds that a worker without a master has to take what the kernel accepted."""
+
 GRACE: Final = 1.0
 """Seconds that a worker without a master gets on top of ``graceful_timeout``."""
 
@@ -67,14 +70,17 @@ class Helper:
         """
         The master is gone: accept nothing more, finish, leave.
 
-        A new master may want our addresses, so the listeners are closed at once.
-        Nobody is left to kill us when a request does not end, so we do.
+        A new master may want our addresses. So the main thread takes what waits in
+        the kernel's queues and closes the listeners; while the application keeps it
+        busy, we close them. Nobody is left to kill us when a request does not end,
+        so we do.
         """
         worker = self.worker
         worker.orphaned = True
         worker.log.warning("%s: the master is gone; finishing and leaving", worker)
+        worker.drain(final=True)
+        time.sleep(QUEUE)
         worker.close_listeners()
-        worker.drain()
         time.sleep(max(0.0, worker.deadline() - time.monotonic()) + GRACE)
         worker.log.error("%s: not finished in graceful_timeout, leaving", worker)
         os._exit(OVERDUE)
