@@ -55,7 +55,7 @@ def test_a_worker_that_said_why_it_can_not_boot_is_quoted(tmp_path: Path) -> Non
         one.forked.failure = Failed(3, "no module named 'shop'")
         report(one.log, one.forked, STATUS_3)
 
-        assert one.logged.endswith("could not boot: no module named 'shop'\n")
+        assert one.logged.endswith("can't boot: no module named 'shop'\n")
 
 
 def test_a_crash_in_c_leaves_its_stacks_in_the_log(tmp_path: Path) -> None:
@@ -111,4 +111,4 @@ def test_a_reason_that_is_known_is_not_explained_again(tmp_path: Path) -> None:
         one.forked.failure = Failed(3, "no registry\nTraceback …")
         report(one.log, one.forked, STATUS_3, "no registry\nTraceback …")
 
-        assert one.logged.endswith("could not boot: no registry\n")
+        assert one.logged.endswith("can't boot: no registry\n")

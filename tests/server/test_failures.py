@@ -271,7 +271,7 @@ def test_an_application_that_breaks_later_does_not_stop_the_server(
     one, other = server.workers()
     write_app(server.directory, "1 / 0\n")
     os.kill(one, signal.SIGTERM)
-    server.wait_for_log("could not boot", times=2)
+    server.wait_for_log("can't boot", times=2)
     still = other in server.workers()
     write_app(server.directory, GOOD)
     server.wait_for_log(r"gen=1 pid=\d+ serves", times=3)

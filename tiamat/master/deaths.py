@@ -36,7 +36,7 @@ def report(log: "Log", forked: "Forked", status: int, known: str = "") -> None:
     if forked.failure is not None:
         text = forked.failure.text
         text = text.partition("\n")[0] if text == known else text
-        log.error("%s could not boot: %s", forked, text)
+        log.error("%s can't boot: %s", forked, text)
         return
     if expected and (status == 0 or forked.member.state is State.KILLED):
         log.info("%s %s", forked, words)

@@ -209,7 +209,7 @@ class Worker:
         if error.__cause__ is not None:
             text += "\n" + "".join(traceback.format_exception(error.__cause__)).rstrip()
         if not self.send(Failed(error.exit_status, text)):
-            self.log.error("%s could not boot: %s", self, text)
+            self.log.error("%s can't boot: %s", self, text)
 
     def wait_for_accept(self) -> bool:
         """Wait until the master lets us serve; False if it tells us to stop."""
