@@ -8,14 +8,13 @@ from wsgiref.validate import validator
 
 import pytest
 
-from tiamat.gateways.wsgi import WSGIGateway
+from tiamat.gateways.wsgi import WSGIGateway, WSGIResponse
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.forwarded import Trust
 from tiamat.protocol.headers import Names
 from tiamat.protocol.http1 import Connection
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser_httptools import Parser
-from tiamat.protocol.response import Response
 
 PLAIN = [("Content-Type", "text/plain")]
 
@@ -53,7 +52,7 @@ class Answer:
         base = gateway.base_environ("a", "80", "http")
         self.environ = gateway.environ(parsed, base, ("1.2.3.4", "5"))
         self.wire = Wire()
-        self.response = Response(parsed)
+        self.response = WSGIResponse(parsed)
         gateway.run(parsed, self.response, self.wire, self.environ)
         self.head, _, self.body = self.wire.sent.partition(b"\r\n\r\n")
         self.lines = self.head.split(b"\r\n")

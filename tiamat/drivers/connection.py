@@ -12,6 +12,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Final
 
 from tiamat.drivers.outgoing import FileSlice, Outgoing
+from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import Connection
 from tiamat.protocol.request import Request
@@ -160,7 +161,7 @@ class EventedConnection:
         if request.body is not None and request.body.file is not None:
             request.body.file.write(request.body.take())
             request.body.file.seek(0)
-        response = Response(request)
+        response = WSGIResponse(request)
         if not loop.always_keeps and not loop.keeps_alive(self):
             response.keep_alive = False
         began = loop.now
@@ -182,14 +183,18 @@ class EventedConnection:
         self.closing = not response.keep_alive or self.broken
         if loop.service.finished is not None:
             self.reported = (request, response, environ, began)
-        if self.out is None:
+        if self.out is not None:
+            return
+        http = self.http
+        if self.closing or self.reported or http.requests or not http.quiet:
             self.responded()
+        else:
+            self.wait = IDLE
+            self.deadline = now + loop.keepalive
 
     def responded(self) -> None:
         """
         The last byte of a response is with the kernel: what next?
-
-        Hot: once per request.
         """
         if self.reported is not None:
             self._report(self.reported)
@@ -197,13 +202,10 @@ class EventedConnection:
             self.close_slowly()
             return
         http = self.http
-        if http.requests or not http.empty:
+        if http.requests or not http.quiet:
             http.resume()
             self.loop.again.append(self)
             self.wait_until(HEAD, self.loop.service.timeouts.header)
-            return
-        if http.error is not None or http.eof:
-            self.wait_for_more()
             return
         self.wait = IDLE
         self.deadline = self.loop.now + self.loop.keepalive

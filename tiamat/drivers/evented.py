@@ -18,8 +18,8 @@ from typing import Final, Protocol
 from tiamat.drivers.connection import BODY, HEAD, IDLE, LINGER, WRITE, EventedConnection
 from tiamat.drivers.outgoing import Outgoing
 from tiamat.drivers.service import Service
+from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.protocol.request import Request
-from tiamat.protocol.response import Response
 from tiamat.types import Environ
 
 _MAX_EVENTS: Final = 256
@@ -35,7 +35,7 @@ _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
 _EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _ACCEPT_PAUSE: Final = 0.5
 
-Handle = Callable[[Request, Response, EventedConnection, Environ], None]
+Handle = Callable[[Request, WSGIResponse, EventedConnection, Environ], None]
 
 
 class Row(Protocol):

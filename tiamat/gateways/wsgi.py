@@ -22,6 +22,9 @@ from tiamat.types import Environ, ExcInfo, WSGIApp
 
 _FILE_CHUNK: Final = 65536
 
+# A body up to this goes into one piece of memory with its head.
+_SMALL: Final = 16384
+
 _PER_REQUEST: Final = (
     "RAW_URI", "QUERY_STRING", "PATH_INFO", "REQUEST_METHOD", "SERVER_PROTOCOL",
     "REMOTE_ADDR", "REMOTE_PORT", "wsgi.input", "wsgi.early_hints",
@@ -85,19 +88,19 @@ class FileWrapper:
         raise StopIteration
 
 
-class StartResponse:
-    """``start_response`` of one request, and the ``write`` that it returns."""
+class WSGIResponse(Response):
+    """
+    A response that is its request's ``start_response``, too.
 
-    __slots__ = ("gateway", "headers", "response", "status", "transport")
+    Attributes:
+        transport: Where it goes.
+        common: ``Server`` and ``Date``.
+    """
 
-    def __init__(
-        self, gateway: "WSGIGateway", response: Response, transport: Transport
-    ) -> None:
-        self.gateway = gateway
-        self.response = response
-        self.transport = transport
-        self.status = ""
-        self.headers: list[tuple[str, str]] = []
+    __slots__ = ("common", "transport")
+
+    transport: Transport
+    common: CommonHeaders
 
     def __call__(
         self,
@@ -107,36 +110,33 @@ class StartResponse:
     ) -> Callable[[bytes], object]:
         if exc_info:
             try:
-                if self.response.status and exc_info[1] is not None:
+                if self.status and exc_info[1] is not None:
                     raise exc_info[1].with_traceback(exc_info[2])
             finally:
                 exc_info = None  # a cycle through this frame otherwise
-        elif self.status:
+        elif self.said:
             raise AssertionError("start_response called twice without exc_info")
-        self.status = status
+        self.said = status
         self.headers = headers
         return self.write
 
     def write(self, data: bytes) -> None:
         """Send *data* now, behind the head if that hasn't gone yet."""
-        response = self.response
-        if response.status:
-            self.transport.write(*response.data(data))
+        if self.status:
+            self.transport.write(*self.data(data))
         else:
             head = self.head(-1)
-            self.transport.write(head, *response.data(data))
+            self.transport.write(head, *self.data(data))
 
     def early_hints(self, headers: list[tuple[str, str]]) -> None:
         """``wsgi.early_hints``: send a 103 before the response (RFC 8297)."""
-        hints = self.response.interim(103, headers)
+        hints = self.interim(103, headers)
         if hints:
             self.transport.write(hints)
 
     def head(self, size: int) -> bytes:
         """The head; *size* is the body's length where it is known, else -1."""
-        return self.response.start(
-            self.status, self.headers, self.gateway.common.lines, size
-        )
+        return self.start(self.said, self.headers, self.common.lines, size)
 
 
 class WSGIGateway:
@@ -228,7 +228,11 @@ class WSGIGateway:
         else:
             add_repeated(environ, headers)
         trust = self._trust
-        if trust is not None and trust.trusted(peer[0]):
+        if (
+            trust is not None
+            and not trust.names.isdisjoint(request.fields)
+            and trust.trusted(peer[0])
+        ):
             scheme = trust.scheme(request.fields)
             if scheme is not None:
                 environ["wsgi.url_scheme"] = scheme
@@ -248,7 +252,7 @@ class WSGIGateway:
     def run(
         self,
         request: Request,
-        response: Response,
+        response: WSGIResponse,
         transport: Transport,
         environ: Environ,
     ) -> None:
@@ -260,33 +264,41 @@ class WSGIGateway:
 
         Hot: once per request; the straight line is a list of one chunk.
         """
-        start = StartResponse(self, response, transport)
-        environ["wsgi.early_hints"] = start.early_hints
+        response.transport = transport
+        response.common = self.common
+        environ["wsgi.early_hints"] = response.early_hints
         body: Iterable[bytes] = ()
         try:
             try:
-                body = self.app(environ, start)
-                if body.__class__ is list and len(body) == 1 and not response.status:
+                body = self.app(environ, response)
+                if (
+                    body.__class__ is list
+                    and len(body) == 1
+                    and len(body[0]) <= _SMALL
+                    and not response.status
+                ):
                     transport.write(
-                        *response.whole(
-                            start.status, start.headers, self.common.lines, body[0]
+                        response.whole(
+                            response.said,
+                            response.headers,
+                            self.common.lines,
+                            body[0],
                         )
                     )
                 else:
-                    self._run_slowly(body, start)
+                    self._run_slowly(body, response)
             finally:
                 if hasattr(body, "close"):
                     body.close()
         except Exception as error:
-            self._failed(error, start)
+            self._failed(error, response)
         if response.faulty:
             self._complain(response)
 
-    def _run_slowly(self, body: Iterable[bytes], start: StartResponse) -> None:
+    def _run_slowly(self, body: Iterable[bytes], response: WSGIResponse) -> None:
         """Any iterable: a file, several chunks, a generator that starts late."""
-        response = start.response
-        transport = start.transport
-        if isinstance(body, FileWrapper) and self._send_file(body, start):
+        transport = response.transport
+        if isinstance(body, FileWrapper) and self._send_file(body, response):
             return
         size = (
             len(body[0]) if isinstance(body, (list, tuple)) and len(body) == 1 else -1
@@ -304,17 +316,17 @@ class WSGIGateway:
                     transport.write(*buffers)
             elif chunk:
                 # PEP 3333: the head waits for the first non-empty string.
-                head = start.head(size)
+                head = response.head(size)
                 transport.write(head, *response.data(chunk))
         if not response.status:
-            transport.write(start.head(0))
+            transport.write(response.head(0))
         ending = response.end()
         if ending:
             transport.write(ending)
 
-    def _send_file(self, wrapper: FileWrapper, start: StartResponse) -> bool:
+    def _send_file(self, wrapper: FileWrapper, response: WSGIResponse) -> bool:
         """Let the driver send a real file; False if it isn't one."""
-        if not self._sendfile or start.response.status:
+        if not self._sendfile or response.status:
             return False
         try:
             fileno = wrapper.filelike.fileno()
@@ -324,17 +336,15 @@ class WSGIGateway:
             return False
         if size < 0:
             return False
-        response = start.response
-        start.transport.write(start.head(size))
+        response.transport.write(response.head(size))
         count = response.file(size)
         if count:
-            start.transport.write_file(fileno, offset, count)
+            response.transport.write_file(fileno, offset, count)
         response.end()
         return True
 
-    def _failed(self, error: Exception, start: StartResponse) -> None:
+    def _failed(self, error: Exception, response: WSGIResponse) -> None:
         """Log what went wrong, and say so to the client if it can still hear."""
-        response = start.response
         request = response.request
         path = request.target.partition(b"?")[0].decode("latin-1")
         if isinstance(error, InvalidResponse):
@@ -348,7 +358,7 @@ class WSGIGateway:
         head = response.start(
             500, [("Content-Type", "text/plain")], self.common.lines, len(text)
         )
-        start.transport.write(head, *response.data(text))
+        response.transport.write(head, *response.data(text))
 
     def _complain(self, response: Response) -> None:
         """What the application got wrong, and nobody was told by the response."""

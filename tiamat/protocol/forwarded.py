@@ -22,6 +22,9 @@ class Trust:
         networks: Addresses and networks in CIDR form; ``*`` is everybody.
         secure_headers: Field names, and the value that means https.
 
+    Attributes:
+        names: Of those fields, in lower case.
+
     Raises:
         ValueError: One is no network.
     """
@@ -35,6 +38,7 @@ class Trust:
             (name.lower().replace("_", "-").encode("latin-1"), value.encode("latin-1"))
             for name, value in secure_headers.items()
         ]
+        self.names = frozenset(name for name, _ in self._secure)
         # A peer on a Unix socket has no address; the file's mode admits it.
         self._known: dict[str, bool] = {"": True}
 

@@ -84,6 +84,7 @@ class Connection:
         reading: What the next byte belongs to.
         eof: The peer sends no more.
         surplus: Bytes came that will be left unread.
+        quiet: Nothing came but whole requests; the next byte begins one.
     """
 
     __slots__ = (
@@ -102,7 +103,7 @@ class Connection:
         "_raw",
         "_tail",
         "eof",
-        "error",
+        "error", "quiet",
         "reading",
         "requests",
         "surplus",
@@ -114,6 +115,7 @@ class Connection:
         self.reading = HEAD
         self.eof = False
         self.surplus = False
+        self.quiet = True
         self._limits = limits
         self._names = names
         self._make_parser = parser
@@ -164,6 +166,7 @@ class Connection:
     def receive_eof(self) -> None:
         """The peer sends no more: what is incomplete will stay so."""
         self.eof = True
+        self.quiet = False
         self.reading = NOTHING
         self._raw = None
 
@@ -202,7 +205,7 @@ class Connection:
                 if self.reading is HEAD:
                     if self.paused:
                         self._held += data
-                        return
+                        break
                     data = self._receive_head(data)
                 elif self.reading is BODY:
                     piece, data = data[: self._left], data[self._left :]
@@ -214,9 +217,10 @@ class Connection:
                     data = self._receive_chunks(data)
                 else:
                     self.surplus = True
-                    return
+                    break
         except Exception as error:
             self._failed(error)
+        self.quiet = self.empty
 
     def _receive_head(self, data: bytes) -> bytes:
         """Feed the rest of one head; return what is behind it."""
@@ -257,6 +261,7 @@ class Connection:
         """From here on bytes belong to the body of *request*, if it has one."""
         self.requests.append(request)
         self._current = request
+        self.quiet = False  # until its body is here
         if request.complete:
             self._complete()
         elif request.length == CHUNKED:
@@ -355,6 +360,7 @@ class Connection:
     def _refuse(self, error: ProtocolError) -> None:
         """Nothing that comes from here on is read."""
         self.error = error
+        self.quiet = False
         self.reading = NOTHING
         self._raw = None
 

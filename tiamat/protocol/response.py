@@ -35,6 +35,7 @@ class Response:
         keep_alive: The connection may go on behind this response. A driver
             clears it before ``start`` when it means to close.
         excess: Bytes that the application gave beyond its Content-Length.
+        said: The status in the application's words, before it is sent.
         headers: What the application sent, for the access log.
         dropped: Fields of the application that were not passed on.
         faulty: Some of that is the application's mistake, worth a line in the log.
@@ -42,7 +43,7 @@ class Response:
 
     __slots__ = (
         "_chunked", "_left", "dropped", "excess", "faulty", "headers", "keep_alive",
-        "request", "sent", "status",
+        "request", "said", "sent", "status",
     )  # fmt: skip
 
     def __init__(self, request: Request) -> None:
@@ -53,6 +54,7 @@ class Response:
         self.excess = 0
         self.dropped: tuple[bytes, ...] = ()
         self.faulty = False
+        self.said: str | int = ""
         self.headers: Iterable[Field] = ()
         self._chunked = False
         self._left = -1  # bytes that Content-Length still promises; -1: none known
@@ -126,21 +128,45 @@ class Response:
 
     def whole(
         self, status: str | int, headers: Iterable[Field], common: bytes, body: bytes
-    ) -> tuple[bytes, ...]:
+    ) -> bytes:
         """
-        Head and body of a response whose body is one chunk.
+        A response whose body is one small chunk: head and body.
 
-        Hot: the common response; what ``start``, ``data`` and ``end`` would say.
+        Hot: the common case of ``start``, ``data`` and ``end`` in one; whatever
+        is not common goes to them.
         """
+        request = self.request
+        number, line = STATUS_LINES[status]
+        common_case = (
+            self.keep_alive
+            and request.version == "1.1"
+            and request.method != "HEAD"
+            and number not in BODILESS
+        )
+        parts = [line, common]
         size = len(body)
-        head = self.start(status, headers, common, size)
-        if self._left != size or not size:
-            buffers = self.data(body)
+        told = False
+        for field in headers:
+            line = FIELD_LINES[field]
+            if line.__class__ is not bytes:
+                if line.__class__ is not LengthLine or told or line.length != size:
+                    common_case = False
+                told = True
+            parts.append(line)
+        if not common_case:
+            head = self.start(status, headers, common, size)
+            data = b"".join((head, *self.data(body)))
             self.end()
-            return (head, *buffers)
-        self._left = 0
+            return data
+        if not told:
+            parts.append(b"Content-Length: %d\r\n" % size)
+        parts += (_END, body)
+        data = b"".join(parts)
+        self.status = number
+        self.headers = headers
         self.sent = size
-        return (head, body)
+        self._left = 0
+        return data
 
     def _special(self, line: bytes, parts: list[bytes]) -> None:
         """The application's Server and Date win; Connection: close is honoured."""

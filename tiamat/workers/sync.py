@@ -2,8 +2,8 @@
 
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.evented import EventedLoop, Handle
+from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.protocol.request import Request
-from tiamat.protocol.response import Response
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
 from tiamat.types import Environ
 from tiamat.workers.base import Worker
@@ -57,7 +57,7 @@ class SyncWorker(Worker):
 
         def handle(
             request: Request,
-            response: Response,
+            response: WSGIResponse,
             connection: EventedConnection,
             environ: Environ,
         ) -> None:
