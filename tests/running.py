@@ -1,5 +1,6 @@
 """A real server in processes of its own, and clients that put it under load."""
 
+import contextlib
 import http.client
 import os
 import re
@@ -80,6 +81,7 @@ class Server:
                 env=environment(directory),
                 stdout=output,
                 stderr=output,
+                start_new_session=True,  # so that all can be killed if a test fails
             )
         os.close(writer)
 
@@ -181,8 +183,8 @@ class Server:
         try:
             self.stop()
         except AssertionError:
-            for pid in [*children(self.pid), self.pid]:
-                os.kill(pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.pid, signal.SIGKILL)
             self.process.wait()
             raise
         finally:

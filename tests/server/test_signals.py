@@ -16,7 +16,7 @@ def test_term_finishes_and_ends(serve: Serve) -> None:
     TERM ends the server with status 0, and every worker exits by itself.
     """
     server = serve("apps.pid:app", "--workers=2")
-    server.get()
+    server.wait_for_log(r"gen=1 pid=\d+ serves", times=2)
     server.signal(signal.SIGTERM)
 
     assert 0 == server.wait_for_exit()
@@ -103,7 +103,7 @@ def test_hup_replaces_every_worker_and_loses_nothing(serve: Serve) -> None:
     HUP replaces workers one by one, each only when its replacement serves.
     """
     server = serve("apps.pid:app", "--workers=2")
-    server.get()
+    server.wait_for_log(r"gen=1 pid=\d+ serves", times=2)
     before = set(server.workers())
     with Load(server.address) as load:
         server.signal(signal.SIGHUP)
@@ -170,7 +170,7 @@ def test_winch_removes_all_workers_and_ttin_brings_them_back(serve: Serve) -> No
     WINCH leaves the master alone with its listeners; requests wait for TTIN.
     """
     server = serve("apps.pid:app", "--workers=2")
-    server.get()
+    server.wait_for_log(r"gen=1 pid=\d+ serves", times=2)
     server.signal(signal.SIGWINCH)
     server.wait_for_log(r"gen=1 pid=\d+ exited", times=2)
     none = server.workers()
@@ -186,7 +186,7 @@ def test_hup_brings_all_workers_back(serve: Serve) -> None:
     HUP after WINCH is back to the settings.
     """
     server = serve("apps.pid:app", "--workers=2")
-    server.get()
+    server.wait_for_log(r"gen=1 pid=\d+ serves", times=2)
     server.signal(signal.SIGWINCH)
     server.wait_for_log(r"gen=1 pid=\d+ exited", times=2)
     server.signal(signal.SIGHUP)

@@ -32,21 +32,29 @@ def report(log: "Log", forked: "Forked", status: int, known: str = "") -> None:
         known: a reason that the log has already, with its traceback.
     """
     words = status_in_words(status)
-    expected = forked.member.state in {State.DRAINING, State.KILLED}
     if forked.failure is not None:
         text = forked.failure.text
         text = text.partition("\n")[0] if text == known else text
         log.error("%s can't boot: %s", forked, text)
         return
-    if expected and (status == 0 or forked.member.state is State.KILLED):
+    killer = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
+    state = forked.member.state
+    if state is State.KILLED or (state is State.DRAINING and is_obedient(status)):
         log.info("%s %s", forked, words)
         return
-    if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL:
+    if killer == signal.SIGKILL:
         words += ", not by us: perhaps the machine is out of memory"
     level = logging.WARNING if status == 0 else logging.ERROR
     log.log(level, "%s %s", forked, words if status else "exited, not asked to")
-    if os.WIFSIGNALED(status) and (stacks := forked.read_stacks()):
+    if killer and (stacks := forked.read_stacks()):
         log.error("%s had this in its threads:\n%s", forked, stacks.rstrip())
+
+
+def is_obedient(status: int) -> bool:
+    """Whether a worker that was told to go ended as it should."""
+    # Before it handles signals, an order to go is what kills it.
+    orders = signal.SIGTERM, signal.SIGQUIT
+    return status == 0 or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in orders)
 
 
 def status_of_start(forked: "Forked", status: int, attempts: int) -> int:
