@@ -9,13 +9,13 @@ application. Requests of one connection are answered in order, one at a time.
 import select
 import socket
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
-from tiamat.drivers.outgoing import FileSlice, Outgoing
+from tiamat.drivers.outgoing import Outgoing
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import Connection
-from tiamat.protocol.request import Request
+from tiamat.protocol.request import Body, Request
 from tiamat.protocol.response import Response, refusal
 from tiamat.system.spool import spool_file
 from tiamat.types import Environ
@@ -158,16 +158,16 @@ class EventedConnection:
         Hot: once per request.
         """
         loop = self.loop
-        if request.body is not None and request.body.file is not None:
-            request.body.file.write(request.body.take())
-            request.body.file.seek(0)
+        spool = None
+        if request.body is not None:
+            spool = finish_spool(request.body)
         response = WSGIResponse(request)
         if not loop.always_keeps and not loop.keeps_alive(self):
             response.keep_alive = False
         began = loop.now
-        loop.row.begin(began, request.line)
+        loop.begin(began, request.head)
         try:
-            environ = loop.service.gateway.environ(request, self.base, self.peer)
+            environ = loop.environ(request, self.base, self.peer)
         except ProtocolError as error:
             self.refuse(error.status)
             return
@@ -178,10 +178,10 @@ class EventedConnection:
         loop.handled += 1
         if response.status >= 500:
             loop.errors += 1
-        if request.body is not None and request.body.file is not None:
-            request.body.file.close()
+        if spool is not None:
+            spool.close()
         self.closing = not response.keep_alive or self.broken
-        if loop.service.finished is not None:
+        if loop.reports:
             self.reported = (request, response, environ, began)
         if self.out is not None:
             return
@@ -349,4 +349,9 @@ class EventedConnection:
         self.sock.close()
 
 
-__all__ = ["READ_SIZE", "EventedConnection", "FileSlice", "Wait"]
+def finish_spool(body: Body) -> BinaryIO | None:
+    """The file of a complete body, at its first byte; None if it is in memory."""
+    if body.file is not None:
+        body.file.write(body.take())
+        body.file.seek(0)
+    return body.file

@@ -84,6 +84,10 @@ class EventedLoop:
         self.always_keeps = False
         self._others_idle = others_idle
         self.row = row
+        # Looked up once, since each request calls them.
+        self.begin = row.begin
+        self.environ = service.gateway.environ
+        self.reports = service.finished is not None
         self._epoll = select.epoll()
         self._connections: dict[int, EventedConnection] = {}
         self._listeners = {sock.fileno(): sock for sock in listeners}

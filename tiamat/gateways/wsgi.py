@@ -26,14 +26,12 @@ _FILE_CHUNK: Final = 65536
 _SMALL: Final = 16384
 
 _PER_REQUEST: Final = (
-    "RAW_URI", "QUERY_STRING", "PATH_INFO", "REQUEST_METHOD", "SERVER_PROTOCOL",
+    "RAW_URI", "QUERY_STRING", "PATH_INFO", "REQUEST_METHOD",
     "REMOTE_ADDR", "REMOTE_PORT", "wsgi.input", "wsgi.early_hints",
 )  # fmt: skip
 
 # A dictionary of 22 to 42 keys has 64 places (CPython); 21 would have 32.
 _ROOM: Final = 22
-
-_PROTOCOLS: Final = {"1.0": "HTTP/1.0", "1.1": "HTTP/1.1"}
 
 
 class Transport(Protocol):
@@ -190,6 +188,7 @@ class WSGIGateway:
             "SERVER_PORT": server_port,
             "wsgi.url_scheme": scheme,
             **dict.fromkeys(_PER_REQUEST),
+            "SERVER_PROTOCOL": "HTTP/1.1",
         }
         extra = [f"extra {number}" for number in range(_ROOM - len(base))]
         base.update(dict.fromkeys(extra))
@@ -216,7 +215,8 @@ class WSGIGateway:
             path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
         environ["PATH_INFO"] = path
         environ["REQUEST_METHOD"] = request.method
-        environ["SERVER_PROTOCOL"] = _PROTOCOLS[request.version]
+        if request.version != "1.1":
+            environ["SERVER_PROTOCOL"] = "HTTP/" + request.version
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = peer
         body = request.body
         environ["wsgi.input"] = BytesIO() if body is None else complete_input(body)
@@ -267,44 +267,42 @@ class WSGIGateway:
         response.transport = transport
         response.common = self.common
         environ["wsgi.early_hints"] = response.early_hints
-        body: Iterable[bytes] = ()
         try:
-            try:
-                body = self.app(environ, response)
-                if (
-                    body.__class__ is list
-                    and len(body) == 1
-                    and len(body[0]) <= _SMALL
-                    and not response.status
-                ):
-                    transport.write(
-                        response.whole(
-                            response.said,
-                            response.headers,
-                            self.common.lines,
-                            body[0],
-                        )
+            body = self.app(environ, response)
+            if (
+                body.__class__ is list
+                and len(body) == 1
+                and len(body[0]) <= _SMALL
+                and not response.status
+            ):
+                transport.write(
+                    response.whole(
+                        response.said, response.headers, self.common.lines, body[0]
                     )
-                else:
-                    self._run_slowly(body, response)
-            finally:
-                if hasattr(body, "close"):
-                    body.close()
+                )
+            else:
+                self._run_slowly(body, response)
         except Exception as error:
             self._failed(error, response)
         if response.faulty:
             self._complain(response)
 
     def _run_slowly(self, body: Iterable[bytes], response: WSGIResponse) -> None:
-        """Any iterable: a file, several chunks, a generator that starts late."""
+        """Any iterable, which is closed whatever happens (PEP 3333)."""
+        try:
+            if not (isinstance(body, FileWrapper) and self._send_file(body, response)):
+                self._send_chunks(body, response)
+        finally:
+            close = getattr(body, "close", None)
+            if close is not None:
+                close()
+
+    def _send_chunks(self, body: Iterable[bytes], response: WSGIResponse) -> None:
+        """Several chunks, a large one, or a generator that starts late."""
         transport = response.transport
-        if isinstance(body, FileWrapper) and self._send_file(body, response):
-            return
-        size = (
-            len(body[0]) if isinstance(body, (list, tuple)) and len(body) == 1 else -1
-        )
-        if isinstance(body, (list, tuple)) and not body:
-            size = 0
+        size = -1
+        if isinstance(body, (list, tuple)) and len(body) < 2:
+            size = len(body[0]) if body else 0
         for chunk in body:
             if not isinstance(chunk, bytes):
                 raise TypeError(

@@ -28,7 +28,7 @@ from tiamat.protocol.limits import Limits
 from tiamat.protocol.request import Request
 from tiamat.types import Headers
 
-_VERSIONS: Final = {b"HTTP/1.1": "1.1", b"HTTP/1.0": "1.0"}
+_HTTP_1_1: Final = b"HTTP/1.1\r\n"
 
 _TAB_IN_CODINGS: Final = re.compile(rb"\n(?i:transfer-encoding):[^\r]*\t")
 
@@ -75,8 +75,7 @@ def read_head(  # noqa: C901, PLR0912
     Host that was seen before, and nothing else that matters here.
     """
     try:
-        line = head[: head.index(b"\r\n")]
-        method, target, version = line.split(b" ")
+        method, target, rest = head.split(b" ", 2)
     except ValueError:
         raise ProtocolError(f"request line {head[:80]!r}") from None
     # A number, and find: bytes in bytes first tries it as a number, and fails.
@@ -85,17 +84,11 @@ def read_head(  # noqa: C901, PLR0912
         headers = [(name, value.strip(b" \t")) for name, value in headers]
     if len(head) > limits.short_head or len(headers) > limits.request_fields:
         check_limits(head, headers, limits)
-    elif len(method) + len(target) + 10 > limits.request_line:
-        raise TargetTooLong(
-            f"request line over limit_request_line={limits.request_line}"
-        )
     fields = dict(headers)
     if len(fields) != len(headers) or b"" in fields:
         headers, fields = check_names(headers, names)
-    known = _VERSIONS.get(version)
-    if known is None:
-        raise wrong_version(version)
-    request = Request(_METHODS[method], target, known, headers, fields, line)
+    known = "1.1" if rest.startswith(_HTTP_1_1) else other_version(head)
+    request = Request(_METHODS[method], target, known, headers, fields, head)
     host = fields.get(b"host")
     if host is None:
         # RFC 9112, 3.2: "A server MUST respond with a 400 (Bad Request)
@@ -107,7 +100,7 @@ def read_head(  # noqa: C901, PLR0912
             raise ProtocolError("no Host")
     elif host not in VALID_HOSTS:
         VALID_HOSTS.check(host)
-    if target[0] != 0x2F or 0x23 in target:
+    if target[:1] != b"/" or 0x23 in target or 0x0D in target:
         check_odd_target(request)
     connection = fields.get(b"connection")
     if connection is not None:
@@ -154,11 +147,13 @@ def check_names(headers: Headers, names: Names) -> tuple[Headers, dict[bytes, by
 def check_odd_target(request: Request) -> None:
     """A target that isn't a path: RFC 9112, 3.2.2 to 3.2.4."""
     target = request.target
+    if b"\r" in target:
+        raise ProtocolError("a request line without a version")
     if target == b"*":
         if request.method != "OPTIONS":
             raise ProtocolError("target * is for OPTIONS only")
         return
-    if b"#" in target or target[0] == 0x2F:
+    if b"#" in target or target[:1] in (b"/", b""):
         raise ProtocolError(f"fragment in target {target[:80]!r}")
     authority, request.target = split_absolute(target)
     VALID_HOSTS.check(authority)
@@ -169,8 +164,18 @@ def check_odd_target(request: Request) -> None:
     ]
 
 
-def wrong_version(version: bytes) -> ProtocolError:
-    """RFC 9112, 2.3, and 9110, 15.6.6: only 1.1 and 1.0 are spoken here."""
+def other_version(head: bytes) -> str:
+    """
+    The version of a request line that doesn't end in HTTP/1.1.
+
+    RFC 9112, 2.3, and 9110, 15.6.6: only 1.1 and 1.0 are spoken here.
+    """
+    words = head[: head.index(b"\r\n")].split(b" ")
+    if len(words) != 3:
+        raise ProtocolError(f"request line {head[:80]!r}")
+    version = words[2]
+    if version == b"HTTP/1.0":
+        return "1.0"
     if version[:5] == b"HTTP/":
-        return UnsupportedVersion(f"version {version[:16]!r}")
-    return ProtocolError(f"version {version[:16]!r}")
+        raise UnsupportedVersion(f"version {version[:16]!r}")
+    raise ProtocolError(f"version {version[:16]!r}")

@@ -142,11 +142,10 @@ class Connection:
         Hot: once per request in the common case, a whole head and nothing else.
         """
         if (
-            self.reading is HEAD
-            and self._raw is None
-            and data.find(_HEAD_END) + 4 == len(data) > 3
+            self.quiet
+            and not self.requests
+            and 0 <= data.find(_HEAD_END) == len(data) - 4
             and data[0] > 0x20  # no blank lines: they count
-            and len(self.requests) < self._limits.pipelined
         ):
             self._head = data
             try:
@@ -169,11 +168,6 @@ class Connection:
         self.quiet = False
         self.reading = NOTHING
         self._raw = None
-
-    @property
-    def length(self) -> int:
-        """Of the body of the request that began last, for the parser."""
-        return self.requests[-1].length if self.requests else self._current.length
 
     @property
     def paused(self) -> bool:

@@ -21,8 +21,7 @@ class Limits:
             waitress's.
         pipelined: Requests that may wait on one connection before reading
             stops.
-        short_head: A head up to this can't break a limit of its own but that
-            of its request line and that of its count.
+        short_head: A head up to this can break no limit but that of its count.
     """
 
     request_line: int = 4094
@@ -34,5 +33,5 @@ class Limits:
     short_head: int = field(init=False)
 
     def __post_init__(self) -> None:
-        shortest = min(self.request_field_size, self.request_head)
+        shortest = min(self.request_line, self.request_field_size, self.request_head)
         object.__setattr__(self, "short_head", shortest)

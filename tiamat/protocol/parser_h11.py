@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 import h11
 
 from tiamat.protocol.errors import ProtocolError
-from tiamat.protocol.framing import CHUNKED
+from tiamat.protocol.http1 import BODY, CHUNKS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,22 +98,17 @@ class Parser:
         return rest
 
     def _read_behind_head(self, data: bytes) -> bytes:
-        """Go on as the connection has found that the body is framed."""
-        length = self._connection.length
-        if length == CHUNKED:
-            self._step = self._read_chunk_line
-        else:
-            self._left = length
-            self._step = self._read_body if length else self._read_head
-        return data
+        """
+        Go on as the connection has found that the body is framed.
 
-    def _read_body(self, data: bytes) -> bytes:
-        piece, rest = data[: self._left], data[self._left :]
-        self._left -= len(piece)
-        self._connection.on_body(piece)
-        if not self._left:
-            self._step = self._read_head
-        return rest
+        It cuts bodies of a known length, so what comes then is all theirs.
+        """
+        reading = self._connection.reading
+        if reading is BODY:
+            self._connection.on_body(data)
+            return b""
+        self._step = self._read_chunk_line if reading is CHUNKS else self._read_head
+        return data
 
     def _read_chunk_line(self, data: bytes) -> bytes:
         raw = self._raw

@@ -49,7 +49,7 @@ class Request:
         version: "1.0" or "1.1".
         headers: Names in lower case; underscore names already mapped.
         fields: The same by name, repeated ones joined by ", ".
-        line: The request line as it came, without its end.
+        head: Its bytes, for whoever wants to show what runs.
         length: Bytes of the body, or ``framing.CHUNKED``.
         keep_alive: The client would keep the connection.
         expect_continue: The client waits for a 100 before it sends the body.
@@ -62,10 +62,10 @@ class Request:
         "complete",
         "expect_continue",
         "fields",
+        "head",
         "headers",
         "keep_alive",
         "length",
-        "line",
         "method",
         "target",
         "version",
@@ -78,14 +78,14 @@ class Request:
         version: str,
         headers: Headers,
         fields: dict[bytes, bytes],
-        line: bytes,
+        head: bytes,
     ) -> None:
         self.method = method
         self.target = target
         self.version = version
         self.headers = headers
         self.fields = fields
-        self.line = line
+        self.head = head
         self.length = 0
         self.keep_alive = True
         self.expect_continue = False
