@@ -54,6 +54,7 @@ def test_a_request_stays_within_its_frames() -> None:
 
             sys.setprofile(count)
             connection.on_readable()
+            loop.serve_ready()
             sys.setprofile(None)
 
             assert theirs.recv(65536).endswith(b"Hello")

@@ -85,7 +85,7 @@ class EventedConnection:
 
     def on_readable(self) -> None:
         """
-        Take what came, and serve what is complete.
+        Take what came; what is complete is served when all have been read.
 
         Hot: once per request.
         """
@@ -107,7 +107,7 @@ class EventedConnection:
             http.receive_eof()
         requests = http.requests
         if requests and requests[0].complete and self.out is None:
-            self.serve(requests.pop(0))
+            self.loop.ready.append(self)
         else:
             self.wait_for_more()
 
@@ -118,7 +118,7 @@ class EventedConnection:
             return  # the response comes first; on_writable looks again
         request = http.requests[0] if http.requests else None
         if request is not None and request.complete:
-            self.serve(http.requests.pop(0))
+            self.loop.ready.append(self)
         elif http.error is not None:
             self.refuse(http.error.status)
         elif http.eof:
@@ -204,7 +204,7 @@ class EventedConnection:
         http = self.http
         if http.requests or not http.quiet:
             http.resume()
-            self.loop.again.append(self)
+            self.wait_for_more()
             self.wait_until(HEAD, self.loop.service.timeouts.header)
             return
         self.wait = IDLE
@@ -342,6 +342,7 @@ class EventedConnection:
         for request in self.http.requests:
             if request.body is not None and request.body.file is not None:
                 request.body.file.close()
+        self.http.requests.clear()
         if self.out is not None:
             self.out.close()
             self.out = None
