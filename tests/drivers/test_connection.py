@@ -66,3 +66,32 @@ def test_nothing_stays_open_behind_a_client_that_goes() -> None:
             server.ask(LAST % b"file")
 
         assert 0 == server.loop.connections
+
+
+def test_a_body_is_whole_however_requests_before_it_are_timed() -> None:
+    """
+    A request whose body still comes is never served, not even when bytes of it
+    arrive while requests before it wait for their turn.
+    """
+    sizes: list[int] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        sizes.append(len(environ["wsgi.input"].read()))
+        if environ["PATH_INFO"] == "/first":
+            sock.sendall(b"b" * 10)  # lies in the kernel when the second is ready
+        start_response("200 OK", [])
+        return [b"x"]
+
+    get = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
+    post = (
+        b"POST / HTTP/1.1\r\nHost: test\r\nConnection: close\r\n"
+        b"Content-Length: 21\r\n\r\nb"
+    )
+    with running(app) as server, server.connect() as sock:
+        sock.sendall(get % b"first" + get % b"second" + post)
+        while sizes[:2] != [0, 0]:
+            time.sleep(0.01)
+        sock.sendall(b"b" * 10)
+        answer = read_all(sock)
+
+    assert (3, [0, 0, 21]) == (answer.count(b"HTTP/1.1 200 "), sizes)

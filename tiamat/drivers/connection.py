@@ -204,8 +204,8 @@ class EventedConnection:
         http = self.http
         if http.requests or not http.quiet:
             http.resume()
-            self.wait_for_more()
             self.wait_until(HEAD, self.loop.service.timeouts.header)
+            self.wait_for_more()
             return
         self.wait = IDLE
         self.deadline = self.loop.now + self.loop.keepalive

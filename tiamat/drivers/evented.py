@@ -154,8 +154,9 @@ class EventedLoop:
         """Run the application for one request of each connection that has some."""
         ready, self.ready = self.ready, []
         for connection in ready:
+            # It may stand here twice, or have been closed meanwhile.
             requests = connection.http.requests
-            if requests:  # it may have been closed meanwhile
+            if requests and requests[0].complete and connection.out is None:
                 connection.serve(requests.pop(0))
 
     def refresh(self) -> None:
