@@ -1,11 +1,15 @@
 """One connection: what it does with what the protocol and the gateway say."""
 
+import os
 import tempfile
+import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from drivers.loops import read_all, running
 
+from tiamat.drivers.connection import READ_SIZE
 from tiamat.protocol.limits import Limits
 
 LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
@@ -95,3 +99,115 @@ def test_a_body_is_whole_however_requests_before_it_are_timed() -> None:
         answer = read_all(sock)
 
     assert (3, [0, 0, 21]) == (answer.count(b"HTTP/1.1 200 "), sizes)
+
+
+def count(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Say how large the body was."""
+    size = len(environ["wsgi.input"].read())
+    start_response("200 OK", [])
+    return [b"%d bytes" % size]
+
+
+def test_a_body_without_room_on_the_disk_is_refused_and_nobody_else(
+    tmp_path: Path,
+) -> None:
+    """
+    A body that can't be spooled gets 503; other connections never notice.
+    """
+    with running(count) as server, server.connect() as other:
+        server.loop.service.spool_directory = str(tmp_path / "missing")
+        head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 500000\r\n\r\n"
+        refused = server.ask(head + b"x" * 500_000)
+        other.sendall(LAST % b"")
+        served = read_all(other)
+
+    assert (b"503", b"200") == (refused.split()[1], served.split()[1])
+
+
+def test_a_response_without_room_on_the_disk_ends_short(tmp_path: Path) -> None:
+    """
+    What can't be spooled leaves no gap: nothing comes behind it, and the
+    connection ends without the last chunk.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", [])
+        return (b"%07d\n" % number * 1000 for number in range(2000))
+
+    with running(app) as server, server.connect() as sock:
+        server.loop.service.spool_directory = str(tmp_path / "missing")
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        body = read_all(sock).partition(b"\r\n\r\n")[2]
+
+    chunks = [piece for piece in body.split(b"1f40\r\n") if piece]
+    whole = [b"%07d\n" % number * 1000 + b"\r\n" for number in range(len(chunks) - 1)]
+    assert (whole, False) == (chunks[:-1], body.endswith(b"0\r\n\r\n"))
+
+
+def test_a_flood_of_requests_waits_in_the_kernel() -> None:
+    """
+    However many requests a client sends at once, we hold little of them.
+    """
+    held: list[int] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        held.extend(
+            len(connection.http._held)
+            for connection in server.loop._connections.values()
+        )
+        start_response("200 OK", [])
+        return [b"x"]
+
+    request = b"GET / HTTP/1.1\r\nHost: test\r\n\r\n"
+    with running(app) as server, server.connect() as sock:
+        reader = threading.Thread(target=read_all, args=(sock,))
+        reader.start()
+        sock.sendall(request * 20_000 + LAST % b"")
+        reader.join(60)
+
+    assert (20_001, True) == (len(held), max(held) <= 2 * READ_SIZE)
+
+
+def test_a_process_that_the_application_forks_holds_no_client() -> None:
+    """
+    The client sees the end of its response although a child lives on.
+    """
+    ends, ours = os.pipe()
+    children: list[int] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        child = os.fork()
+        if not child:
+            os.close(ours)
+            os.read(ends, 1)
+            os._exit(0)
+        children.append(child)
+        start_response("200 OK", [])
+        return [b"x"]
+
+    with running(app) as server:
+        answer = server.ask(LAST % b"")
+    os.close(ours)
+    os.close(ends)
+    os.waitpid(children[0], 0)
+
+    assert answer.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_mistake_of_ours_ends_one_connection() -> None:
+    """
+    An exception that nobody expects costs its connection, not the worker.
+    """
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("expected by the test")
+
+    with running(count) as server, server.connect() as other:
+        server.loop.service.finished = fail
+        server.loop.reports = True
+        server.ask(LAST % b"")
+        server.loop.reports = False
+        other.sendall(LAST % b"")
+        served = read_all(other)
+
+    assert served.startswith(b"HTTP/1.1 200 ")

@@ -55,3 +55,22 @@ def test_closing_gives_back_every_descriptor() -> None:
         out.close()
 
     assert before == len(os.listdir("/proc/self/fd"))
+
+
+def test_a_spool_that_was_sent_gives_its_room_back() -> None:
+    """
+    A long response takes no more of the disk than what waits of it.
+    """
+    out = Outgoing(None)
+    sizes = []
+    for _ in range(5):
+        out.put(memoryview(b"s" * (MEMORY + 1)))
+        assert out._spool is not None
+        sizes.append(os.fstat(out._spool.fileno()).st_size)
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            ours.setblocking(False)
+            send_all(out, ours, theirs)
+    out.close()
+
+    assert [MEMORY + 1] * 5 == sizes

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tiamat.system.spool import spool_file
+from tiamat.system.spool import spool_file, write_all
 
 
 def test_a_spool_file_has_no_name(tmp_path: Path) -> None:
@@ -15,3 +15,13 @@ def test_a_spool_file_has_no_name(tmp_path: Path) -> None:
 
         assert b"abc" == file.read()
         assert [] == list(tmp_path.iterdir())
+
+
+def test_everything_is_written() -> None:
+    """
+    Also what is more than one call takes.
+    """
+    with spool_file(None) as file:
+        write_all(file, b"abc" * 100_000)
+
+        assert 300_000 == file.tell()

@@ -17,7 +17,7 @@ from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import Connection
 from tiamat.protocol.request import Body, Request
 from tiamat.protocol.response import Response, refusal
-from tiamat.system.spool import spool_file
+from tiamat.system.spool import spool_file, write_all
 from tiamat.types import Environ
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ READ_SIZE: Final = 65536
 
 # Buffers up to this are copied into one; larger ones go out by sendmsg.
 _COPIED: Final = 16384
+
+# So much of a response is spooled between two looks at its limit.
+_SPOOLED: Final = 1 << 20
 
 # A request's body waits in memory up to here, then in a file.
 _BODY_MEMORY: Final = 65536
@@ -53,11 +56,13 @@ class EventedConnection:
     Attributes:
         deadline: Point on the monotonic clock at which its patience ends.
         wait: For what.
+        broken: The peer has gone, or can't get the rest of its response.
+        muted: Nothing is read from it: more requests came than may wait.
     """
 
     __slots__ = (
-        "base", "broken", "closing", "deadline", "fileno", "http", "loop", "out",
-        "peer", "reported", "sock", "wait",
+        "base", "broken", "closing", "deadline", "fileno", "http", "loop", "muted",
+        "out", "peer", "reported", "sock", "wait",
     )  # fmt: skip
 
     def __init__(
@@ -77,11 +82,18 @@ class EventedConnection:
         self.out: Outgoing | None = None
         self.closing = False
         self.broken = False
+        self.muted = False
         self.wait = HEAD
         self.deadline = loop.now + service.timeouts.header
         self.reported: tuple[Request, Response, Environ, float] | None = None
 
     # Reading
+
+    @property
+    def servable(self) -> bool:
+        """A complete request waits for us, and nothing stands before its response."""
+        requests = self.http.requests
+        return self.out is None and bool(requests) and requests[0].complete
 
     def on_readable(self) -> None:
         """
@@ -137,9 +149,20 @@ class EventedConnection:
                 request.expect_continue = False
                 self.write(Response(request).interim(100))
         elif body.waiting > _BODY_MEMORY or body.file is not None:
-            if body.file is None:
-                body.file = spool_file(self.loop.service.spool_directory)
-            body.file.write(body.take())
+            try:
+                if body.file is None:
+                    body.file = spool_file(self.loop.service.spool_directory)
+                write_all(body.file, body.take())
+            except OSError as error:
+                self._refuse_for(error)
+
+    def _refuse_for(self, error: ProtocolError | OSError) -> None:
+        """Refuse for a fault of the peer, or for want of room on the disk."""
+        if isinstance(error, ProtocolError):
+            self.refuse(error.status)
+            return
+        self.loop.service.log.warning("can't spool a body: %s", error.strerror)
+        self.refuse(503)
 
     def refuse(self, status: int) -> None:
         """Answer what broke the protocol, and close."""
@@ -158,18 +181,18 @@ class EventedConnection:
         Hot: once per request.
         """
         loop = self.loop
-        spool = None
-        if request.body is not None:
-            spool = finish_spool(request.body)
         response = WSGIResponse(request)
         if not loop.always_keeps and not loop.keeps_alive(self):
             response.keep_alive = False
         began = loop.now
         loop.begin(began, request.head)
+        spool = None
         try:
+            if request.body is not None:
+                spool = finish_spool(request.body)
             environ = loop.environ(request, self.base, self.peer)
-        except ProtocolError as error:
-            self.refuse(error.status)
+        except (ProtocolError, OSError) as error:
+            self._refuse_for(error)
             return
         loop.handle(request, response, self, environ)
         now = loop.now = loop.clock()
@@ -204,6 +227,9 @@ class EventedConnection:
         http = self.http
         if http.requests or not http.quiet:
             http.resume()
+            if http.holding != self.muted:
+                self.muted = http.holding
+                self.loop.watch(self, 0 if self.muted else select.EPOLLIN)
             self.wait_until(HEAD, self.loop.service.timeouts.header)
             self.wait_for_more()
             return
@@ -262,9 +288,20 @@ class EventedConnection:
 
     def _put(self, data: memoryview) -> None:
         out = self._waiting()
-        out.put(data)
-        if out.spooled > self.loop.service.response_spool_limit:
-            self.loop.wait_for_reader(self, out)
+        limit = self.loop.service.response_spool_limit
+        while data and not self.broken:
+            try:
+                out.put(data[:_SPOOLED])
+            except OSError as error:
+                # What the application still says would leave a gap.
+                self.broken = True
+                self.loop.service.log.warning(
+                    "can't spool a response: %s", error.strerror
+                )
+                return
+            data = data[_SPOOLED:]
+            if out.spooled > limit:
+                self.loop.wait_for_reader(self, out)
 
     def _waiting(self) -> Outgoing:
         """The queue for what the socket doesn't take; made when it is needed."""
@@ -305,6 +342,7 @@ class EventedConnection:
         if self.out is not None:
             self.out.close()
             self.out = None
+            self.muted = False
             self.loop.watch(self, select.EPOLLIN)
 
     # Ending
@@ -353,6 +391,6 @@ class EventedConnection:
 def finish_spool(body: Body) -> BinaryIO | None:
     """The file of a complete body, at its first byte; None if it is in memory."""
     if body.file is not None:
-        body.file.write(body.take())
+        write_all(body.file, body.take())
         body.file.seek(0)
     return body.file

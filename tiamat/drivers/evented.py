@@ -8,11 +8,14 @@ second: nothing is armed or cancelled per request.
 
 import errno
 import heapq
+import os
 import select
 import socket
 import time
+import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Final, Protocol
 
 from tiamat.drivers.connection import BODY, HEAD, IDLE, LINGER, WRITE, EventedConnection
@@ -97,6 +100,18 @@ class EventedLoop:
         self._resume_at = 0.0
         self.refresh_at = 0.0
         self._sweep_at = self.now + _SWEEP
+        os.register_at_fork(after_in_child=partial(_abandon, weakref.ref(self)))
+
+    def abandon(self) -> None:
+        """
+        Let go of all sockets, in a process that the application forks.
+
+        As long as that process held them, a client would see no end behind our
+        last byte, and a socket that we close would stay in our epoll set.
+        """
+        self._epoll.close()
+        for connection in self._connections.values():
+            connection.sock.close()
 
     def _base(self, sock: socket.socket) -> Environ:
         name = sock.getsockname()
@@ -126,22 +141,33 @@ class EventedLoop:
             self.refresh()
         if self.accepting:
             self._accept_first(events)
-        connections = self._connections
-        for fileno, mask in events:
-            ready = connections.get(fileno)
-            if ready is not None:
-                if mask & _GONE:
-                    ready.abort()
-                elif mask & select.EPOLLIN:
-                    ready.on_readable()
-                else:
-                    ready.on_writable()
-            elif fileno in self._wakeups:
-                self._wakeups[fileno]()
+        self._look_at(events)
         if self.ready:
             self.serve_ready()
         if self.now >= self._sweep_at:
             self._sweep()
+
+    def _look_at(self, events: list[tuple[int, int]]) -> None:
+        """
+        Read and write what can be.
+
+        A mistake of ours ends one connection, not all of this process.
+        """
+        connections = self._connections
+        for fileno, mask in events:
+            connection = connections.get(fileno)
+            if connection is not None:
+                try:
+                    if mask & _GONE:
+                        connection.abort()
+                    elif mask & select.EPOLLIN:
+                        connection.on_readable()
+                    else:
+                        connection.on_writable()
+                except Exception as error:
+                    self._failed(connection, error)
+            elif fileno in self._wakeups:
+                self._wakeups[fileno]()
 
     def _accept_first(self, events: list[tuple[int, int]]) -> None:
         """One connection from each listener that has some."""
@@ -157,7 +183,15 @@ class EventedLoop:
             # It may stand here twice, or have been closed meanwhile.
             requests = connection.http.requests
             if requests and requests[0].complete and connection.out is None:
-                connection.serve(requests.pop(0))
+                try:
+                    connection.serve(requests.pop(0))
+                except Exception as error:
+                    self._failed(connection, error)
+
+    def _failed(self, connection: EventedConnection, error: Exception) -> None:
+        self.service.log.error("a connection failed", exc_info=error)
+        connection.reported = None
+        connection.abort()
 
     def refresh(self) -> None:
         """Another second has begun: the Date of responses follows."""
@@ -192,31 +226,40 @@ class EventedLoop:
         connection = EventedConnection(self, sock, peer, self._bases[listener.fileno()])
         limit = self.service.limit_connections
         if limit and len(self._connections) >= limit:
-            self._evict(limit)
+            self._evict(limit // 100)
         fileno = connection.fileno
         self._connections[fileno] = connection
         self._epoll.register(fileno, select.EPOLLIN)
-        connection.on_readable()
+        try:
+            connection.on_readable()
+        except Exception as error:
+            self._failed(connection, error)
         return True
 
     def _pause_accepting(self, error: OSError) -> None:
         """Out of descriptors or memory: leave it to others for a moment."""
+        if not self.accepting:
+            return
         self.service.log.warning("accept: %s, pausing", error.strerror)
+        if error.errno == errno.EMFILE:
+            self._evict(len(self._connections) // 10)
         for fileno in self._listeners:
             self._epoll.unregister(fileno)
         self.accepting = False
         self._resume_at = self.now + _ACCEPT_PAUSE
         self._sweep_at = min(self._sweep_at, self._resume_at)
 
-    def _evict(self, limit: int) -> None:
+    def _evict(self, count: int) -> None:
         """
         Make room: close those that have waited longest without a request.
 
-        A hundredth at once, so that looking for them is paid for by many.
+        Some at once, so that looking for them is paid for by many. Readers of a
+        response only if there is nobody else, and at least one.
         """
-        waiting = [c for c in self._connections.values() if c.out is None]
+        everybody = list(self._connections.values())
+        waiting = [c for c in everybody if c.out is None and not c.servable]
         for connection in heapq.nsmallest(
-            max(1, limit // 100), waiting, key=lambda c: c.deadline
+            max(1, count), waiting or everybody, key=lambda c: c.deadline
         ):
             connection.abort()
 
@@ -267,7 +310,8 @@ class EventedLoop:
         """
         Stand still until a reader has taken enough: the spool is full.
 
-        Bounded by the write timeout without a byte taken.
+        Bounded by the write timeout without a byte taken. Everything is to be
+        taken, since only an empty spool gives its room on the disk back.
         """
         self.service.log.warning(
             "response_spool_limit=%d reached, waiting for %s",
@@ -275,15 +319,18 @@ class EventedLoop:
         )  # fmt: skip
         poll = select.poll()
         poll.register(connection.fileno, select.POLLOUT)
-        while out.spooled > self.service.response_spool_limit // 2:
+        while out.spooled:
             stalled_at = self.clock() + self.service.timeouts.write
             while not poll.poll(1000):
                 self.row.beat(self.clock())
                 if self.clock() >= stalled_at:
                     connection.broken = True
                     return
+            self.row.beat(self.clock())
             try:
                 out.send(connection.sock)
+            except BlockingIOError:
+                continue
             except OSError:
                 connection.broken = True
                 return
@@ -313,6 +360,8 @@ class EventedLoop:
 
     def _expire(self, connection: EventedConnection) -> None:
         """End a connection whose peer kept us waiting too long."""
+        if connection.servable:
+            return  # it waits for us
         begun = connection.http.requests or not connection.http.empty
         if connection.wait in (HEAD, BODY) and begun:
             connection.refuse(408)
@@ -347,3 +396,10 @@ class EventedLoop:
             connection.abort()
         self.close_listeners()
         self._epoll.close()
+
+
+def _abandon(reference: "weakref.ref[EventedLoop]") -> None:
+    """Nobody can be told that a loop is gone: a fork's handlers stay."""
+    loop = reference()
+    if loop is not None:
+        loop.abandon()

@@ -11,7 +11,7 @@ import socket
 from collections import deque
 from typing import BinaryIO, Final
 
-from tiamat.system.spool import spool_file
+from tiamat.system.spool import spool_file, write_all
 
 MEMORY: Final = 65536
 
@@ -63,14 +63,16 @@ class Outgoing:
             return
         if self._spool is None:
             self._spool = spool_file(self._directory)
+        elif not self.spooled:  # all was taken: the disk gets its room back
+            self._spool.seek(0)
+            self._spool.truncate()
+            self._written = 0
         last = self._queue[-1] if self._queue else None
         if not isinstance(last, FileSlice) or last.fileno != self._spool.fileno():
             last = FileSlice(self._spool.fileno(), self._written, 0, owned=False)
             self._queue.append(last)
         size = len(data)
-        while data:
-            written = self._spool.write(data)
-            data = data[written:]
+        write_all(self._spool, data)
         self._written += size
         self.spooled += size
         last.count += size

@@ -175,6 +175,11 @@ class Connection:
         return len(self.requests) >= self._limits.pipelined
 
     @property
+    def holding(self) -> bool:
+        """Bytes were held back: reading more would only make them more."""
+        return bool(self._held)
+
+    @property
     def empty(self) -> bool:
         """The next byte would be a request's first."""
         return self.reading is HEAD and self._raw is None and not self._held

@@ -15,3 +15,15 @@ def spool_file(directory: str | None) -> BinaryIO:
         OSError: There is no room or no permission.
     """
     return cast(BinaryIO, tempfile.TemporaryFile(dir=directory, buffering=0))
+
+
+def write_all(file: BinaryIO, data: bytes | memoryview) -> None:
+    """
+    Write *data* whole: an unbuffered file may take a part of it.
+
+    Raises:
+        OSError: The disk is full; a part may have been written.
+    """
+    rest = memoryview(data)
+    while rest:
+        rest = rest[file.write(rest) :]
