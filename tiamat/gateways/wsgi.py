@@ -88,7 +88,7 @@ class FileWrapper:
 
 class WSGIResponse(Response):
     """
-    A response that is its request's ``start_response``, too.
+    A response that a WSGI application starts.
 
     Attributes:
         transport: Where it goes.
@@ -100,7 +100,7 @@ class WSGIResponse(Response):
     transport: Transport
     common: CommonHeaders
 
-    def __call__(
+    def start_response(
         self,
         status: str,
         headers: list[tuple[str, str]],
@@ -230,7 +230,7 @@ class WSGIGateway:
         trust = self._trust
         if (
             trust is not None
-            and not trust.names.isdisjoint(request.fields)
+            and not request.fields.keys().isdisjoint(trust.names)
             and trust.trusted(peer[0])
         ):
             scheme = trust.scheme(request.fields)
@@ -268,7 +268,7 @@ class WSGIGateway:
         response.common = self.common
         environ["wsgi.early_hints"] = response.early_hints
         try:
-            body = self.app(environ, response)
+            body = self.app(environ, response.start_response)
             if (
                 body.__class__ is list
                 and len(body) == 1

@@ -87,7 +87,7 @@ def read_head(  # noqa: C901, PLR0912
     fields = dict(headers)
     if len(fields) != len(headers) or b"" in fields:
         headers, fields = check_names(headers, names)
-    known = "1.1" if rest.startswith(_HTTP_1_1) else other_version(head)
+    known = "1.1" if rest[:10] == _HTTP_1_1 else other_version(head)
     request = Request(_METHODS[method], target, known, headers, fields, head)
     host = fields.get(b"host")
     if host is None:
@@ -102,21 +102,27 @@ def read_head(  # noqa: C901, PLR0912
         VALID_HOSTS.check(host)
     if target[:1] != b"/" or 0x23 in target or 0x0D in target:
         check_odd_target(request)
-    connection = fields.get(b"connection")
-    if connection is not None:
-        request.keep_alive = wants_keep_alive(known, connection)
-    elif known == "1.0":
+    if known == "1.0":
         request.keep_alive = False
-    if b"expect" in fields:
-        request.expect_continue = expects_continue(known, fields[b"expect"])
-    if b"content-length" in fields or b"transfer-encoding" in fields:
-        length = body_length(known, fields, limits.request_body)
-        if length == CHUNKED and _TAB_IN_CODINGS.search(head) is not None:
-            # llhttp takes it for another coding, and would say so too late.
-            raise ProtocolError("a tab in Transfer-Encoding")
-        request.length = length
-        request.complete = length == 0
+    if host is None or len(fields) > 1:  # more than Host
+        connection = fields.get(b"connection")
+        if connection is not None:
+            request.keep_alive = wants_keep_alive(known, connection)
+        if b"expect" in fields:
+            request.expect_continue = expects_continue(known, fields[b"expect"])
+        if b"content-length" in fields or b"transfer-encoding" in fields:
+            request.length = framed_length(request, limits)
+            request.complete = request.length == 0
     return request
+
+
+def framed_length(request: Request, limits: Limits) -> int:
+    """The length of a body that the fields announce."""
+    length = body_length(request.version, request.fields, limits.request_body)
+    if length == CHUNKED and _TAB_IN_CODINGS.search(request.head) is not None:
+        # llhttp takes it for another coding, and would say so too late.
+        raise ProtocolError("a tab in Transfer-Encoding")
+    return length
 
 
 def check_limits(head: bytes, headers: Headers, limits: Limits) -> None:
