@@ -58,7 +58,7 @@ def parse_spec(text: str) -> Spec:
         raise AppError(f"{text!r} names no application; write module:name")
     if module.endswith(".py") or "/" in module:
         dotted = module.removeprefix("./").removesuffix(".py").replace("/", ".")
-        meant = f"{dotted}:{rest or DEFAULT_NAMES[0]}"
+        meant = f"{dotted}:{rest}" if rest else dotted
         raise AppError(f"{text!r} names a file; did you mean {meant!r}?")
     if not is_dotted(module):
         raise AppError(f"{text!r}: {module!r} is no name of a module")
