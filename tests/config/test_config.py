@@ -184,10 +184,6 @@ def test_a_user_without_a_group_gets_his_own(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("words", "complaint"),
     [
-        (
-            ["--capture-output"],
-            "--capture-output True needs a file to write to; set errorlog too",
-        ),
         (["--max-surge", "0"], "max_unavailable = 0 leave no way to replace a worker"),
         (["--threads", "4"], "--threads '4' needs the threads worker"),
     ],
@@ -203,6 +199,18 @@ def test_settings_that_contradict_each_other_are_told(
 
 
 # --- Logs -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("words", "count"), [([], 1), (["--log-file", "e.log"], 0)])
+def test_capturing_without_a_file_is_no_error(
+    tmp_path: Path, words: list[str], count: int
+) -> None:
+    """What works with gunicorn works here: it has no effect, and we say so."""
+    config = Config.load(["--capture-output", *words], {}, str(tmp_path))
+
+    assert config.capture_output
+    assert count == len(config.warnings)
+    assert all("--capture-output: capture_output has no" in w for w in config.warnings)
 
 
 class LoudLog(Log):

@@ -222,11 +222,18 @@ def test_a_failed_file_leaves_the_module_of_the_last_one(tmp_path: Path) -> None
     assert before is sys.modules["__config__"]
 
 
+def test_the_null_device_is_an_empty_file(tmp_path: Path) -> None:
+    """``-c /dev/null`` is how to have no file, not even a default one."""
+    write(tmp_path, "workers = 2", "gunicorn.conf.py")
+
+    assert "workers" not in read(tmp_path, "/dev/null").names
+
+
 @pytest.mark.parametrize(
     ("wanted", "complaint"),
     [
         ("none.py", "none.py does not exist"),
-        (".", "is no file"),
+        (".", "is a directory"),
         ("python:no_such_module", "no such module in Python's path"),
         ("python:no_such.module", "No module named 'no_such'"),
         ("python:sys", "no such module"),

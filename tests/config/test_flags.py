@@ -93,10 +93,11 @@ def test_errors_name_the_variable_that_held_the_words(
 @pytest.mark.parametrize("flag", sorted(later.NAMES))
 def test_a_flag_of_gunicorns_that_comes_later_is_recognised(flag: str) -> None:
     """Who comes from gunicorn hears that we know, and that it is not done."""
-    expected = f"{flag} is a gunicorn setting that Tiamat does not have yet"
+    known = f"{flag} is a gunicorn setting that Tiamat does not have yet; "
     with pytest.raises(ConfigError) as caught:
         parse(flag, "app:app")
-    assert expected == str(caught.value)
+    assert str(caught.value).startswith(known)
+    assert str(caught.value) > known  # the cure
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,6 +6,7 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping, Sequence
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tiamat.config import code
@@ -165,9 +166,10 @@ class Config(
         if "user" in self.origins:
             self.finish_user()
         if self.capture_output and self.errorlog == "-":
-            self.refuse(
-                "capture_output",
-                "needs a file to write to; set errorlog too (--error-logfile)",
+            where = self.origin("capture_output")
+            self.warnings.append(
+                f"{where}: capture_output has no effect without a file for errorlog:"
+                " what the application prints goes to the standard error already"
             )
         if self.max_surge == self.max_unavailable == 0:
             self.refuse(
@@ -255,7 +257,7 @@ def complaint(name: str, value: object, origin: str, reason: str) -> str:
     """One sentence about a wrong value: where, what and why."""
     if isinstance(value, list) and len(value) == 1:
         value = value[0]  # of a flag that may be repeated
-    shown = repr(value)
+    shown = f"{value.__name__}()" if isinstance(value, FunctionType) else repr(value)
     if len(shown) > 120:
         shown = shown[:117] + "…"
     if origin == "default":

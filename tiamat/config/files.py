@@ -74,9 +74,10 @@ def read_config_file(wanted: str, cwd: str) -> ConfigFile | None:
         return execute(wanted, find_module(name), name)
     if wanted:
         path = os.path.join(cwd, wanted.removeprefix("file:"))
-        if not os.path.isfile(path):
-            what = "is no file" if os.path.exists(path) else "does not exist"
-            raise ConfigError(f"the configuration file {path} {what}")
+        if not os.path.exists(path):
+            raise ConfigError(f"the configuration file {path} does not exist")
+        if os.path.isdir(path):
+            raise ConfigError(f"the configuration file {path} is a directory")
         return execute(wanted.removeprefix("file:"), path, MODULE)
     for default in DEFAULTS:
         path = os.path.join(cwd, default)

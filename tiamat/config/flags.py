@@ -131,7 +131,7 @@ def refuse(parser: Parser, rest: Sequence[str]) -> NoReturn:
     flag = word.partition("=")[0]
     if flag in later.NAMES:
         where = f"{parser.source}: " if parser.source else ""
-        raise ConfigError(f"{where}{flag} {later.WORDS}")
+        raise ConfigError(f"{where}{later.complaint(later.NAMES[flag], flag)}")
     if not flag.startswith("-"):
         parser.error(f"one application is enough: what is {word!r}?")
     near = difflib.get_close_matches(flag, parser._option_string_actions, 1, 0.6)

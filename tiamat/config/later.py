@@ -73,8 +73,21 @@ NAMES: Final = {flag: name for name, flags in FLAGS.items() for flag in flags}
 
 WORDS: Final = "is a gunicorn setting that Tiamat does not have yet"
 
-FATAL: Final = frozenset({"certfile", "keyfile", "ssl_context", "proxy_protocol"})
+_TLS: Final = "let a proxy in front do TLS"
+
+FATAL: Final[dict[str, str]] = {
+    "certfile": _TLS,
+    "keyfile": _TLS,
+    "ssl_context": _TLS,
+    "proxy_protocol": "let the proxy send X-Forwarded-For instead",
+}
 """
-Those that can't be left out with a warning: who asks for TLS must not be served
-in clear text, and behind PROXY headers no request can be read.
+Those that can't be left out with a warning, and what to do instead: who asks for
+TLS must not be served in clear text, and behind PROXY headers no request can be
+read.
 """
+
+
+def complaint(name: str, shown: str) -> str:
+    """What is wrong with a setting, *shown* as it was written, and the cure."""
+    return f"{shown} {WORDS}; {FATAL.get(name, 'leave it out')}"

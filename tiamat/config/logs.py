@@ -50,9 +50,9 @@ class Logs(Section):
         type=kinds.switch,
         default=False,
         help="""
-            What the application prints goes to the error log.
+            What the application prints goes to the file of the error log.
 
-            Needs a file for `errorlog`.
+            No effect if `errorlog` is the standard error.
         """,
     )
     logger_class = Setting(

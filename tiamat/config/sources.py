@@ -139,8 +139,8 @@ class Sources:
             if not value or (name in file.imported and callable(value)):
                 return  # switched off is what we do
             if name in later.FATAL:
-                raise ConfigError(f"{where}: {name} {later.WORDS}")
-            self.warnings.append(f"{where}: {name} {later.WORDS}")
+                raise ConfigError(f"{where}: {later.complaint(name, name)}")
+            self.warnings.append(f"{where}: {name} {later.WORDS}; it has no effect")
         elif not (name in file.imported or name in file.read or callable(value)):
             near = difflib.get_close_matches(name.lower(), settings, 1, 0.75)
             hint = (
