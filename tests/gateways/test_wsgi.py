@@ -1,8 +1,10 @@
 """PEP 3333: requests on the left, bytes on the right."""
 
+import gzip
 import logging
 import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from wsgiref.validate import validator
 
@@ -21,6 +23,8 @@ PLAIN = [("Content-Type", "text/plain")]
 
 class Wire:
     """A transport that keeps what it is given."""
+
+    broken = False
 
     def __init__(self) -> None:
         self.sent = b""
@@ -375,3 +379,128 @@ def test_the_scheme_of_a_trusted_proxy_is_believed() -> None:
 
     assert "https" == believed.environ["wsgi.url_scheme"]
     assert "http" == strange.environ["wsgi.url_scheme"]
+
+
+def test_write_may_be_called_with_nothing_to_send() -> None:
+    """
+    An empty string, and what Content-Length cuts, are no error of the server's.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        write = start_response("200 OK", [*PLAIN, ("Content-Length", "2")])
+        write(b"")
+        write(b"ab")
+        write(b"")
+        write(b"cd")
+        return []
+
+    assert b"ab" == Answer(app).body
+
+
+@pytest.mark.parametrize("connection", [b"close", b"keep-alive"])
+def test_text_is_refused_before_the_head(connection: bytes) -> None:
+    """
+    A body or a write of str is a 500, not a head without a body.
+    """
+    get = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: %s\r\n\r\n" % connection
+
+    def gives(environ: dict[str, Any], start_response: Any) -> list[Any]:
+        start_response("200 OK", PLAIN)
+        return ["text"]
+
+    def writes(environ: dict[str, Any], start_response: Any) -> list[Any]:
+        start_response("200 OK", PLAIN)("text")
+        return []
+
+    statuses = [Answer(app, get).response.status for app in (gives, writes)]
+
+    assert [500, 500] == statuses
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, GeneratorExit, BaseException])
+def test_whatever_an_application_raises_is_a_500(error: type[BaseException]) -> None:
+    """
+    One request can't end the worker, and with it everybody's connections.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        raise error
+
+    assert 500 == Answer(app).response.status
+
+
+def test_the_end_of_the_worker_is_not_an_error_of_the_application() -> None:
+    """
+    SystemExit, which the worker's signal handlers raise, goes through.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        raise SystemExit(3)
+
+    with pytest.raises(SystemExit):
+        Answer(app)
+
+
+def test_a_stream_ends_when_nobody_hears_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    The iterable is asked for no more, and closed.
+    """
+    monkeypatch.setattr(Wire, "broken", True)
+    closed = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", PLAIN)
+        try:
+            while True:
+                yield b"for ever"
+        finally:
+            closed.append(True)
+
+    Answer(app)
+
+    assert [True] == closed
+
+
+def test_a_file_without_a_size_is_read() -> None:
+    """
+    What the kernel makes up has content although its size is 0.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", PLAIN)
+        return environ["wsgi.file_wrapper"](Path("/proc/self/status").open("rb"))
+
+    answer = Answer(app)
+
+    assert ([], True) == (answer.wire.files, b"Name:" in answer.body)
+
+
+def test_a_file_that_decodes_is_read(tmp_path: Path) -> None:
+    """
+    Its descriptor has the bytes before they are decoded.
+    """
+    packed = tmp_path / "packed.gz"
+    packed.write_bytes(gzip.compress(b"unpacked"))
+
+    def app(environ: dict[str, Any], start_response: Any) -> Any:
+        start_response("200 OK", PLAIN)
+        return environ["wsgi.file_wrapper"](gzip.open(packed))
+
+    answer = Answer(app)
+
+    assert ([], True) == (answer.wire.files, b"unpacked" in answer.body)
+
+
+def test_hints_say_nothing_about_the_framing() -> None:
+    """
+    RFC 9110, 8.6: no Content-Length, no Transfer-Encoding in a 1xx.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        environ["wsgi.early_hints"](
+            [("Link", "</a>"), ("Content-Length", "9"), ("Transfer-Encoding", "x")]
+        )
+        start_response("200 OK", PLAIN)
+        return [b"x"]
+
+    assert [b"HTTP/1.1 103 Early Hints", b"Link: </a>"] == Answer(app).lines

@@ -5,7 +5,9 @@ The gateway knows no socket. It writes through a ``Transport``, which a driver
 is: small things, whole buffers, and files by their descriptor.
 """
 
+import io
 import os
+import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
@@ -35,7 +37,9 @@ _ROOM: Final = 22
 
 
 class Transport(Protocol):
-    """Where a response goes."""
+    """Where a response goes; ``broken`` if nobody is left to hear the rest."""
+
+    broken: bool
 
     def write(self, *buffers: bytes) -> None: ...
 
@@ -120,11 +124,12 @@ class WSGIResponse(Response):
 
     def write(self, data: bytes) -> None:
         """Send *data* now, behind the head if that hasn't gone yet."""
-        if self.status:
-            self.transport.write(*self.data(data))
-        else:
-            head = self.head(-1)
-            self.transport.write(head, *self.data(data))
+        if not isinstance(data, bytes):
+            raise TypeError(f"the application wrote {type(data).__name__}, not bytes")
+        head = () if self.status else (self.head(-1),)
+        buffers = (*head, *self.data(data))
+        if buffers:
+            self.transport.write(*buffers)
 
     def early_hints(self, headers: list[tuple[str, str]]) -> None:
         """``wsgi.early_hints``: send a 103 before the response (RFC 8297)."""
@@ -282,7 +287,9 @@ class WSGIGateway:
                 )
             else:
                 self._run_slowly(body, response)
-        except Exception as error:
+        except SystemExit:
+            raise  # a signal handler's: the worker is to stop at once
+        except BaseException as error:
             self._failed(error, response)
         if response.faulty:
             self._complain(response)
@@ -304,6 +311,8 @@ class WSGIGateway:
         if isinstance(body, (list, tuple)) and len(body) < 2:
             size = len(body[0]) if body else 0
         for chunk in body:
+            if transport.broken:
+                return  # or who streams for ever would do so for nobody
             if not isinstance(chunk, bytes):
                 raise TypeError(
                     f"the application gave {type(chunk).__name__}, not bytes"
@@ -326,13 +335,17 @@ class WSGIGateway:
         """Let the driver send a real file; False if it isn't one."""
         if not self._sendfile or response.status:
             return False
+        if is_decoder(wrapper.filelike):
+            return False
         try:
             fileno = wrapper.filelike.fileno()
             offset = wrapper.filelike.tell()
-            size = os.fstat(fileno).st_size - offset
+            status = os.fstat(fileno)
         except (AttributeError, OSError):
             return False
-        if size < 0:
+        size = status.st_size - offset
+        # Devices and what the kernel makes up in /proc have no size.
+        if not stat.S_ISREG(status.st_mode) or size <= 0:
             return False
         response.transport.write(response.head(size))
         count = response.file(size)
@@ -341,7 +354,7 @@ class WSGIGateway:
         response.end()
         return True
 
-    def _failed(self, error: Exception, response: WSGIResponse) -> None:
+    def _failed(self, error: BaseException, response: WSGIResponse) -> None:
         """Log what went wrong, and say so to the client if it can still hear."""
         request = response.request
         path = request.target.partition(b"?")[0].decode("latin-1")
@@ -374,6 +387,13 @@ class WSGIGateway:
         if response.dropped:
             names = b", ".join(response.dropped).decode()
             self.log.warning("%s: hop-by-hop header %s not passed on", where, names)
+
+
+def is_decoder(filelike: object) -> bool:
+    """Whether it reads otherwise than its descriptor: gzip.open gives such files."""
+    return isinstance(filelike, io.BufferedIOBase) and not isinstance(
+        filelike, (io.BufferedReader, io.BufferedRandom)
+    )
 
 
 def add_repeated(environ: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:

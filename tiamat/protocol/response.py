@@ -154,6 +154,7 @@ class Response:
                 told = True
             parts.append(line)
         if not common_case:
+            body = bytes(body)  # or a TypeError, before anything is begun
             head = self.start(status, headers, common, size)
             data = b"".join((head, *self.data(body)))
             self.end()
@@ -243,10 +244,15 @@ class Response:
         return max(0, self._left)
 
     def interim(self, status: int, headers: Iterable[Field] = ()) -> bytes:
-        """100 Continue or 103 Early Hints; nothing in HTTP/1.0 (RFC 9110, 15.2)."""
+        """
+        100 Continue or 103 Early Hints; nothing in HTTP/1.0 (RFC 9110, 15.2).
+
+        Fields about the connection or the framing (RFC 9110, 8.6) are left out.
+        """
         if self.request.version == "1.0" or self.status:
             return b""
-        fields = b"".join(FIELD_LINES[field] for field in headers)
+        lines = [FIELD_LINES[field] for field in headers]
+        fields = b"".join(line for line in lines if line.__class__ is bytes)
         return b"HTTP/1.1 %d %s\r\n%s\r\n" % (status, REASONS[status].encode(), fields)
 
     def _bodiless(self) -> bool:
