@@ -130,13 +130,20 @@ def test_a_response_without_room_on_the_disk_ends_short(tmp_path: Path) -> None:
     connection ends without the last chunk.
     """
 
+    ended = threading.Event()
+
     def app(environ: dict[str, Any], start_response: Any) -> Any:
         start_response("200 OK", [])
-        return (b"%07d\n" % number * 1000 for number in range(2000))
+        try:
+            for number in range(2000):
+                yield b"%07d\n" % number * 1000
+        finally:
+            ended.set()
 
     with running(app) as server, server.connect() as sock:
         server.loop.service.spool_directory = str(tmp_path / "missing")
         sock.sendall(b"GET / HTTP/1.1\r\nHost: test\r\n\r\n")
+        assert ended.wait(20)  # nobody reads meanwhile
         body = read_all(sock).partition(b"\r\n\r\n")[2]
 
     chunks = [piece for piece in body.split(b"1f40\r\n") if piece]
