@@ -366,6 +366,19 @@ def test_a_silent_worker_is_killed_with_stack_and_request(serve: Serve) -> None:
     assert 'time.sleep(float(environ["QUERY_STRING"]' in server.log
 
 
+def test_an_idle_worker_is_not_silent(serve: Serve) -> None:
+    """
+    Nobody asks for longer than `timeout`, and the worker lives on.
+    """
+    server = serve("apps.pid:app", "--timeout=1")
+    first = server.get().text
+    until = time.monotonic() + 3.5
+    wait_until(lambda: time.monotonic() > until, "three timeouts pass")
+
+    assert first == server.get().text
+    assert "silent" not in server.log
+
+
 def test_a_worker_that_is_deaf_is_killed_with_its_stack(serve: Serve) -> None:
     """
     If no thread of the worker gets to run, the interpreter writes the stack from C.

@@ -159,6 +159,7 @@ class Keeper:
 
     def kill_late(self) -> None:
         """Condemn who is late, and go on with those who are condemned."""
+        self.exchange()  # the heartbeats of while we slept
         now = monotonic()
         for member, seconds in list(
             self.roster.late(now, self.premises.config.timeout)
