@@ -28,3 +28,15 @@ def test_one_piece_is_not_copied() -> None:
     body.put(piece)
 
     assert piece is body.take()
+
+
+def test_a_body_of_tiny_chunks_takes_little_more_than_its_bytes() -> None:
+    """
+    However many chunks a client makes of its body, few objects wait.
+    """
+    body = Body()
+    for number in range(10_000):
+        body.put(b"%02d" % (number % 100))
+
+    assert (True, 20_000) == (len(body.chunks) < 500, body.waiting)
+    assert b"00010203" == body.take()[:8]

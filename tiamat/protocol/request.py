@@ -1,8 +1,12 @@
 """A request as the protocol floor hands it on."""
 
-from typing import BinaryIO
+from typing import BinaryIO, Final
 
 from tiamat.types import Headers
+
+# A chunk of two bytes costs 44 as an object in a list: a body of such chunks
+# would take twenty times its size.
+_PIECES: Final = 256
 
 
 class Body:
@@ -29,6 +33,8 @@ class Body:
         self.chunks.append(chunk)
         self.size += len(chunk)
         self.waiting += len(chunk)
+        if len(self.chunks) > _PIECES:
+            self.chunks = [b"".join(self.chunks)]
 
     def take(self) -> bytes:
         """Everything that waits in memory, which it then leaves."""
