@@ -7,10 +7,10 @@ from tiamat.protocol.request import Request
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
 from tiamat.types import Environ
 from tiamat.workers.base import Worker
-from tiamat.workers.serving import REQUEST_VIEW, make_service, named
+from tiamat.workers.serving import FOREVER, REQUEST_VIEW, make_service, named
 
 HEARTBEAT = 1.0
-"""Seconds between two signs of life of a worker that has nothing to do."""
+"""At most so many seconds between two signs of life of an idle worker."""
 
 
 class SyncWorker(Worker):
@@ -36,10 +36,12 @@ class SyncWorker(Worker):
         loop.watch_wakeup(self.wakeup.fileno(), self.handle_wakeup)
         if self.orphaned:
             return
+        # Twice within `timeout`, so that one late look of the master's is no death.
+        heartbeat = min(HEARTBEAT, (self.cfg.timeout or FOREVER) / 2)
         loop.accept()
         self.log.hold()  # the access lines of a turn leave in one write
         while self.alive:
-            loop.turn(HEARTBEAT)
+            loop.turn(heartbeat)
             self.report(loop)
         if self.final:
             loop.accept_all()
