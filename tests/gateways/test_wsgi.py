@@ -50,7 +50,9 @@ class Answer:
         common.refresh(0)
         log = logging.getLogger("tests.gateways")
         gateway = WSGIGateway(app, common, log, **options)
-        connection = Connection(Limits(), Parser, Names("drop"))
+        trust = options.get("trust")
+        names = Names("drop", trust.forwarders if trust is not None else ())
+        connection = Connection(Limits(), Parser, names)
         connection.receive_data(request)
         parsed = connection.requests[0]
         base = gateway.base_environ("a", "80", "http")
@@ -504,3 +506,26 @@ def test_hints_say_nothing_about_the_framing() -> None:
         return [b"x"]
 
     assert [b"HTTP/1.1 103 Early Hints", b"Link: </a>"] == Answer(app).lines
+
+
+def test_a_trusted_proxy_may_set_the_mount_point() -> None:
+    """
+    SCRIPT_NAME from a peer of forwarded_allow_ips is one, from others nothing.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", PLAIN)
+        return []
+
+    request = (
+        b"GET /shop/a HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /shop\r\n"
+        b"Remote_User: me\r\nX_Other: 1\r\n\r\n"
+    )
+    forwarders = ["SCRIPT_NAME", "REMOTE_USER"]
+    believed = Answer(app, request, trust=Trust(["1.2.3.4"], {}, forwarders)).environ
+    strange = Answer(app, request, trust=Trust(["4.3.2.1"], {}, forwarders)).environ
+
+    assert ("/shop", "/a") == (believed["SCRIPT_NAME"], believed["PATH_INFO"])
+    assert "me" == believed["HTTP_REMOTE_USER"]
+    assert ("", "/shop/a") == (strange["SCRIPT_NAME"], strange["PATH_INFO"])
+    assert not {"HTTP_REMOTE_USER", "HTTP_SCRIPT_NAME", "HTTP_X_OTHER"} & {*strange}

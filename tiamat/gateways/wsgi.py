@@ -16,7 +16,7 @@ from urllib.parse import unquote_to_bytes
 
 from tiamat.gateways.wsgi_input import complete_input
 from tiamat.protocol.dates import CommonHeaders
-from tiamat.protocol.errors import InvalidResponse
+from tiamat.protocol.errors import InvalidResponse, ProtocolError
 from tiamat.protocol.forwarded import Trust
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
@@ -160,13 +160,14 @@ class WSGIGateway:
         multiprocess: bool = False,
         sendfile: bool = True,
         trust: Trust | None = None,
+        refuse_underscores: bool = False,
     ) -> None:
         self.app = app
         self.common = common
         self.log = log
         self._sendfile = sendfile
         self._trust = trust
-        self._script_name = script_name.rstrip("/")
+        self._refuses_underscores = refuse_underscores
         self._constant: Environ = {
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
@@ -176,7 +177,7 @@ class WSGIGateway:
             "wsgi.file_wrapper": FileWrapper,
             "wsgi.input_terminated": True,
             "SERVER_SOFTWARE": common.server.decode() or "tiamat",
-            "SCRIPT_NAME": self._script_name,
+            "SCRIPT_NAME": script_name.rstrip("/"),
         }
 
     def base_environ(self, server_name: str, server_port: str, scheme: str) -> Environ:
@@ -233,26 +234,27 @@ class WSGIGateway:
         else:
             add_repeated(environ, headers)
         trust = self._trust
-        if (
-            trust is not None
-            and not request.fields.keys().isdisjoint(trust.names)
-            and trust.trusted(peer[0])
-        ):
+        if trust is not None and not request.fields.keys().isdisjoint(trust.names):
+            self._believe(trust, environ, request)
+        if environ["SCRIPT_NAME"]:
+            strip_mount(environ)
+        return environ
+
+    def _believe(self, trust: Trust, environ: Environ, request: Request) -> None:
+        """Take what a trusted proxy says; of others, forget that they said it."""
+        trusted = trust.trusted(environ["REMOTE_ADDR"])
+        if trusted:
             scheme = trust.scheme(request.fields)
             if scheme is not None:
                 environ["wsgi.url_scheme"] = scheme
-        if self._script_name:
-            self._strip_mount(environ)
-        return environ
-
-    def _strip_mount(self, environ: Environ) -> None:
-        """PATH_INFO is what is below the mount point (PEP 3333)."""
-        path = environ["PATH_INFO"]
-        mount = self._script_name
-        if path == mount or path.startswith(mount + "/"):
-            environ["PATH_INFO"] = path[len(mount) :]
-        else:
-            environ["SCRIPT_NAME"] = ""
+        for name in trust.forwarders & request.fields.keys():
+            value = environ.pop(_ENVIRON_NAMES[name], None)
+            if trusted and name in (b"script_name", b"path_info"):
+                environ[name.decode().upper()] = value
+            elif trusted:
+                environ[_ENVIRON_NAMES[name]] = value
+            elif self._refuses_underscores:
+                raise ProtocolError("a header name with an underscore")
 
     def run(
         self,
@@ -408,3 +410,13 @@ def add_repeated(environ: dict[str, Any], headers: list[tuple[bytes, bytes]]) ->
         if key in environ:
             text = environ[key] + ("; " if key == "HTTP_COOKIE" else ",") + text
         environ[key] = text
+
+
+def strip_mount(environ: Environ) -> None:
+    """PATH_INFO is what is below the mount point, SCRIPT_NAME (PEP 3333)."""
+    path = environ["PATH_INFO"]
+    mount = environ["SCRIPT_NAME"].rstrip("/")
+    if path == mount or path.startswith(mount + "/"):
+        environ["PATH_INFO"] = path[len(mount) :]
+    else:
+        environ["SCRIPT_NAME"] = ""

@@ -21,16 +21,21 @@ class Trust:
     Args:
         networks: Addresses and networks in CIDR form; ``*`` is everybody.
         secure_headers: Field names, and the value that means https.
+        forwarders: Names with an underscore that such a proxy may set.
 
     Attributes:
-        names: Of those fields, in lower case.
+        forwarders: The same, in lower case.
+        names: Of all fields that are believed, or not, in lower case.
 
     Raises:
         ValueError: One is no network.
     """
 
     def __init__(
-        self, networks: Sequence[str], secure_headers: Mapping[str, str]
+        self,
+        networks: Sequence[str],
+        secure_headers: Mapping[str, str],
+        forwarders: Sequence[str] = (),
     ) -> None:
         self._everybody = "*" in networks
         self._networks = [ip_network(text) for text in networks if text != "*"]
@@ -38,7 +43,10 @@ class Trust:
             (name.lower().replace("_", "-").encode("latin-1"), value.encode("latin-1"))
             for name, value in secure_headers.items()
         ]
-        self.names = frozenset(name for name, _ in self._secure)
+        self.forwarders = frozenset(
+            name.lower().encode("latin-1") for name in forwarders if "_" in name
+        )
+        self.names = self.forwarders.union(name for name, _ in self._secure)
         # A peer on a Unix socket has no address; the file's mode admits it.
         self._known: dict[str, bool] = {"": True}
 

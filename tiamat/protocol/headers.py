@@ -6,6 +6,7 @@ checked; the rules themselves run when something is seen for the first time.
 """
 
 import re
+from collections.abc import Collection
 from typing import Final, Literal, TypeAlias
 
 from tiamat.protocol.errors import InvalidResponse, ProtocolError
@@ -40,15 +41,23 @@ class Names(dict[bytes, bytes]):
     so whoever sends ``X_Forwarded_For`` can overwrite what a proxy vouched for.
     Unless *header_map* is "dangerous", such a name becomes ``b""``, which no
     parser lets through by itself.
+
+    Args:
+        header_map: What becomes of names with an underscore.
+        forwarders: Those that a proxy may send all the same, lower case. Who sent
+            them is for the gateway to judge.
     """
 
-    def __init__(self, header_map: HeaderMap) -> None:
+    def __init__(
+        self, header_map: HeaderMap, forwarders: Collection[bytes] = ()
+    ) -> None:
+        self._forwarders = forwarders
         self._dangerous = header_map == "dangerous"
         self.refuse = header_map == "refuse"
 
     def __missing__(self, name: bytes) -> bytes:
         kept = name.lower()
-        if b"_" in name and not self._dangerous:
+        if b"_" in name and not self._dangerous and kept not in self._forwarders:
             kept = b""
         if len(self) < _CACHED and len(name) <= _LONGEST_CACHED:
             kept = self.setdefault(kept, kept) if kept else kept

@@ -42,6 +42,9 @@ def make_service(worker: Worker) -> Service:
     cfg = worker.cfg
     common = CommonHeaders(b"tiamat")
     common.refresh(int(time.time()))
+    trust = Trust(
+        cfg.forwarded_allow_ips, cfg.secure_scheme_headers, cfg.forwarder_headers
+    )
     gateway = WSGIGateway(
         worker.app,
         common,
@@ -49,13 +52,14 @@ def make_service(worker: Worker) -> Service:
         script_name=cfg.root_path,
         multiprocess=cfg.workers > 1,
         sendfile=cfg.sendfile is not False,
-        trust=Trust(cfg.forwarded_allow_ips, cfg.secure_scheme_headers),
+        trust=trust,
+        refuse_underscores=cfg.header_map == "refuse",
     )
     return Service(
         gateway=gateway,
         log=worker.log,
         limits=make_limits(cfg),
-        names=Names(cast(Any, cfg.header_map)),
+        names=Names(cast(Any, cfg.header_map), trust.forwarders),
         parser=cast(
             ParserFactory, named(PARSERS.get(cfg.http_parser, cfg.http_parser))
         ),
