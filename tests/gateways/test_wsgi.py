@@ -431,16 +431,19 @@ def test_whatever_an_application_raises_is_a_500(error: type[BaseException]) -> 
     assert 500 == Answer(app).response.status
 
 
-def test_the_end_of_the_worker_is_not_an_error_of_the_application() -> None:
+def test_an_application_that_exits_ends_its_request_only() -> None:
     """
-    SystemExit, which the worker's signal handlers raise, goes through.
+    sys.exit() in the application is a 500; in a worker's signal handler, while
+    the worker stops, it goes through.
     """
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
         raise SystemExit(3)
 
+    assert b"HTTP/1.1 500 Internal Server Error" == Answer(app).lines[0]
+
     with pytest.raises(SystemExit):
-        Answer(app)
+        Answer(app, stopping=lambda: True)
 
 
 def test_a_stream_ends_when_nobody_hears_it(monkeypatch: pytest.MonkeyPatch) -> None:

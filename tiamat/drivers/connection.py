@@ -23,7 +23,8 @@ from tiamat.types import Environ
 if TYPE_CHECKING:
     from tiamat.drivers.evented import EventedLoop
 
-READ_SIZE: Final = 65536
+# One turn reads so much of each connection before anybody is served.
+READ_SIZE: Final = 16384
 
 # Buffers up to this are copied into one; larger ones go out by sendmsg.
 _COPIED: Final = 16384

@@ -161,6 +161,7 @@ class WSGIGateway:
         sendfile: bool = True,
         trust: Trust | None = None,
         refuse_underscores: bool = False,
+        stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.app = app
         self.common = common
@@ -168,6 +169,7 @@ class WSGIGateway:
         self._sendfile = sendfile
         self._trust = trust
         self._refuses_underscores = refuse_underscores
+        self._stopping = stopping
         self._constant: Environ = {
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
@@ -289,9 +291,9 @@ class WSGIGateway:
                 )
             else:
                 self._run_slowly(body, response)
-        except SystemExit:
-            raise  # a signal handler's: the worker is to stop at once
         except BaseException as error:
+            if isinstance(error, SystemExit) and self._stopping():
+                raise  # a signal handler's, not the application's
             self._failed(error, response)
         if response.faulty:
             self._complain(response)

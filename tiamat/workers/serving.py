@@ -33,6 +33,9 @@ REQUEST_VIEW: Final = "tiamat.compat.request:RequestView"
 # Descriptors that are left to the application, the logs and us.
 _RESERVED: Final = 64
 
+_FEWEST: Final = 16
+"""Connections that there may be, however few descriptors there are."""
+
 FOREVER: Final = 1e9
 """A timeout that was switched off, in seconds: thirty years."""
 
@@ -54,6 +57,7 @@ def make_service(worker: Worker) -> Service:
         sendfile=cfg.sendfile is not False,
         trust=trust,
         refuse_underscores=cfg.header_map == "refuse",
+        stopping=lambda: not worker.alive,
     )
     return Service(
         gateway=gateway,
@@ -72,7 +76,8 @@ def make_service(worker: Worker) -> Service:
         finished=make_finished(worker),
         spool_directory=cfg.tmp_upload_dir,
         response_spool_limit=cfg.response_spool_limit,
-        limit_connections=cfg.limit_connections or open_files() - _RESERVED,
+        limit_connections=cfg.limit_connections
+        or max(_FEWEST, open_files() - _RESERVED),
     )
 
 
