@@ -218,3 +218,19 @@ def test_a_mistake_of_ours_ends_one_connection() -> None:
         served = read_all(other)
 
     assert served.startswith(b"HTTP/1.1 200 ")
+
+
+def test_what_was_no_request_is_reported_too() -> None:
+    """
+    The access log has a line for each refusal, with its status and size.
+    """
+    reported: list[tuple[int, int]] = []
+
+    def note(response: Any, peer: tuple[str, str], seconds: float) -> None:
+        reported.append((response.status, response.sent))
+
+    with running(never) as server:
+        server.loop.service.refused = note
+        answer = server.ask(b"GET / HTTP/1.1\r\n\r\n")
+
+    assert [(400, len(answer.partition(b"\r\n\r\n")[2]))] == reported

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, BinaryIO, Final
 from tiamat.drivers.outgoing import Outgoing
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.protocol.errors import ProtocolError
-from tiamat.protocol.http1 import Connection
+from tiamat.protocol.http1 import NO_REQUEST, Connection
 from tiamat.protocol.request import Body, Request
 from tiamat.protocol.response import Response, refusal
 from tiamat.system.spool import spool_file, write_all
@@ -133,7 +133,7 @@ class EventedConnection:
         if request is not None and request.complete:
             self.loop.ready.append(self)
         elif http.error is not None:
-            self.refuse(http.error.status)
+            self._refuse_for(http.error)
         elif http.eof:
             self.abort()
         elif request is not None:
@@ -160,6 +160,9 @@ class EventedConnection:
     def _refuse_for(self, error: ProtocolError | OSError) -> None:
         """Refuse for a fault of the peer, or for want of room on the disk."""
         if isinstance(error, ProtocolError):
+            self.loop.service.log.debug(
+                "request from %s refused: %s", self.peer[0], error
+            )
             self.refuse(error.status)
             return
         self.loop.service.log.warning("can't spool a body: %s", error.strerror)
@@ -168,7 +171,13 @@ class EventedConnection:
     def refuse(self, status: int) -> None:
         """Answer what broke the protocol, and close."""
         self.loop.refused += 1
-        self.write(refusal(status, self.loop.common.lines))
+        data = refusal(status, self.loop.common.lines)
+        self.write(data)
+        if self.loop.service.refused is not None:
+            response = Response(NO_REQUEST)
+            response.status = status
+            response.sent = len(data.partition(b"\r\n\r\n")[2])
+            self.loop.service.refused(response, self.peer, 0.0)
         self.closing = True
         if self.out is None:
             self.close_slowly()

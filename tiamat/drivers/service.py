@@ -11,6 +11,9 @@ from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
 from tiamat.types import Environ
 
+Refused = Callable[[Response, tuple[str, str], float], None]
+"""Called behind the answer to what was no request: response, peer, seconds."""
+
 Finished = Callable[[Request, Response, Environ, tuple[str, str], float], None]
 """Called behind the last byte: request, response, environ, peer, seconds it took."""
 
@@ -47,7 +50,7 @@ class Service:
     parser: ParserFactory
     timeouts: Timeouts
     finished: Finished | None = None
-    begun: Callable[[Request], None] | None = None
+    refused: Refused | None = None
     spool_directory: str | None = None
     response_spool_limit: int = 64 << 20
     limit_connections: int = 0

@@ -115,6 +115,10 @@ class Keeper:
         self.selector.close()
         for other in self.workers.values():
             other.close()
+        for plan in (self.premises.plan, self.candidate_plan):
+            for listener in plan.listeners.all if plan is not None else ():
+                if listener not in worker.listeners:
+                    listener.close()  # else a reload could not close its address
         self.forget()
         current = self.premises.config
         if worker.cfg is not current:

@@ -57,7 +57,7 @@ ParserFactory = Callable[["Connection"], Parser]
 
 
 # Stands where no request has begun yet.
-_NO_REQUEST: Final = Request("", b"", "1.1", [], {}, b"")
+NO_REQUEST: Final = Request("", b"", "1.1", [], {}, b"")
 
 
 class Reading(Enum):
@@ -128,7 +128,7 @@ class Connection:
         self._blank = 0  # bytes of empty lines before the next head
         self._tail = b""  # of a chunked body: what its end could have begun with
         self._chunk_at = 0  # where in the body the chunk that comes began
-        self._current = _NO_REQUEST  # whose body comes
+        self._current = NO_REQUEST  # whose body comes
         self._feed = parser(self).feed_data
 
     # What the driver calls

@@ -3,10 +3,10 @@
 import importlib
 import resource
 import time
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tiamat.config import Config
-from tiamat.drivers.service import Finished, Service, Timeouts
+from tiamat.drivers.service import Finished, Refused, Service, Timeouts
 from tiamat.errors import ConfigError
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.observe.access import compile_format
@@ -17,8 +17,11 @@ from tiamat.protocol.http1 import ParserFactory
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
-from tiamat.types import Environ
+from tiamat.types import Address, Environ
 from tiamat.workers.base import Worker
+
+if TYPE_CHECKING:
+    from tiamat.observe.access import Line
 
 PARSERS: Final = {
     "auto": "tiamat.protocol.parser_httptools:Parser",
@@ -74,6 +77,7 @@ def make_service(worker: Worker) -> Service:
             keepalive=cfg.keepalive,
         ),
         finished=make_finished(worker),
+        refused=make_refused(worker),
         spool_directory=cfg.tmp_upload_dir,
         response_spool_limit=cfg.response_spool_limit,
         limit_connections=cfg.limit_connections
@@ -117,10 +121,7 @@ def make_finished(worker: Worker) -> Finished | None:
 
 def make_access(worker: Worker) -> Finished:
     """The access log; its format is compiled once."""
-    try:
-        line = compile_format(worker.cfg.access_log_format)
-    except ValueError as error:
-        raise ConfigError(f"access_log_format: {error}") from None
+    line = access_line(worker)
     write = worker.log.access
 
     def finished(
@@ -130,11 +131,36 @@ def make_access(worker: Worker) -> Finished:
         peer: tuple[str, str],
         seconds: float,
     ) -> None:
-        address: Any = (peer[0], int(peer[1] or 0)) if peer[0] else ""
         began = time.time() - seconds
-        write(line(request, response, environ, address, began, seconds))
+        write(line(request, response, environ, address(peer), began, seconds))
 
     return finished
+
+
+def make_refused(worker: Worker) -> Refused | None:
+    """The access log of what was no request."""
+    if not worker.log.access_wanted:
+        return None
+    line = access_line(worker)
+    write = worker.log.access
+
+    def refused(response: Response, peer: tuple[str, str], seconds: float) -> None:
+        write(line(None, response, None, address(peer), time.time(), seconds))
+
+    return refused
+
+
+def access_line(worker: Worker) -> "Line":
+    """What writes lines of the access log."""
+    try:
+        return compile_format(worker.cfg.access_log_format)
+    except ValueError as error:
+        raise ConfigError(f"access_log_format: {error}") from None
+
+
+def address(peer: tuple[str, str]) -> Address:
+    """A peer as sockets have it; Unix sockets have none."""
+    return (peer[0], int(peer[1])) if peer[0] else ""
 
 
 def named(name: str) -> Any:
