@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from running import Load, wait_until
+from running import LIMIT, Load, wait_until
 
 
 def test_term_finishes_and_ends(serve: Serve) -> None:
@@ -227,6 +227,36 @@ def test_hup_changes_addresses(serve: Serve, tmp_path: Path) -> None:
 
     assert second.is_socket()
     assert not first.exists()
+
+
+def test_hup_closes_an_address_that_is_gone(serve: Serve) -> None:
+    """
+    Nobody holds it after the reload: who comes is refused, and does not hang.
+    """
+    config = "bind = ['{}:0']\n"
+    server = serve("apps.pid:app", config=config.format("127.0.0.1"), bind="none")
+    address = server.address
+    server.wait_for_log("serves")
+    server.config_path.write_text(config.format("localhost"))
+    server.signal(signal.SIGHUP)
+    server.wait_for_log(r"gen=1 pid=\d+ exited")
+
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(address, LIMIT)
+
+
+def test_hup_brings_an_address_back(serve: Serve, tmp_path: Path) -> None:
+    """
+    An address that a reload has closed is free for the next one.
+    """
+    config = "bind = ['unix:@{}/{}']\n"
+    server = serve("apps.pid:app", config=config.format(tmp_path, 1), bind="none")
+    server.wait_for_log("serves")
+    for generation, name in ((2, "2"), (3, "1"), (4, "2")):
+        server.config_path.write_text(config.format(tmp_path, name))
+        server.signal(signal.SIGHUP)
+        server.wait_for_log(rf"gen={generation} pid=\d+ serves")
+        server.wait_for_log(rf"gen={generation - 1} pid=\d+ exited")
 
 
 def test_hup_with_an_address_that_is_taken_changes_nothing(
