@@ -21,10 +21,11 @@ from tiamat.protocol.status import BODILESS, StatusLines
 )
 def test_a_status_gives_its_line(status: str | int, line: bytes) -> None:
     """Text as WSGI has it, a number as ASGI has it."""
-    number, found = StatusLines()[status]
+    number, found, bodiless = StatusLines()[status]
 
     assert int(str(status)[:3]) == number
     assert line == found
+    assert (number in BODILESS) == bodiless
 
 
 @pytest.mark.parametrize(

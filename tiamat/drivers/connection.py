@@ -195,7 +195,7 @@ class EventedConnection:
         if not loop.always_keeps and not loop.keeps_alive(self):
             response.keep_alive = False
         began = loop.now
-        loop.begin(began, request.head)
+        loop.note(began, began, request.head)
         spool = None
         try:
             if request.body is not None:

@@ -27,6 +27,8 @@ from tiamat.types import Environ
 
 _MAX_EVENTS: Final = 256
 
+_IN: Final = select.EPOLLIN
+
 # Both directions are closed: nobody is left to read an answer. A peer that has
 # only ended its sending side shows as EPOLLIN.
 _GONE: Final = select.EPOLLERR | select.EPOLLHUP
@@ -44,8 +46,11 @@ Handle = Callable[[Request, WSGIResponse, EventedConnection, Environ], None]
 class Row(Protocol):
     """This process's place in the scoreboard."""
 
+    @property
+    def note(self) -> Callable[[float, float, bytes], object]: ...
+
     def beat(self, now: float, /) -> None: ...
-    def begin(self, now: float, text: bytes, /) -> None: ...
+    def set_idle(self, idle: bool, /) -> None: ...
     def end(self) -> None: ...
 
 
@@ -89,7 +94,7 @@ class EventedLoop:
         self._others_idle = others_idle
         self.row = row
         # Looked up once, since each request calls them.
-        self.begin = row.begin
+        self.note = row.note
         self.environ = service.gateway.environ
         self.reports = service.finished is not None
         self._epoll = select.epoll()
@@ -160,7 +165,7 @@ class EventedLoop:
                 try:
                     if mask & _GONE:
                         connection.abort()
-                    elif mask & select.EPOLLIN:
+                    elif mask & _IN:
                         connection.on_readable()
                     else:
                         connection.on_writable()
@@ -179,6 +184,7 @@ class EventedLoop:
     def serve_ready(self) -> None:
         """Run the application for one request of each connection that has some."""
         ready, self.ready = self.ready, []
+        self.row.set_idle(False)
         for connection in ready:
             # It may stand here twice, or have been closed meanwhile.
             requests = connection.http.requests

@@ -238,7 +238,11 @@ class WSGIGateway:
         else:
             add_repeated(environ, headers)
         trust = self._trust
-        if trust is not None and not request.fields.keys().isdisjoint(trust.names):
+        if (
+            trust is not None
+            and len(headers) > 1
+            and not request.fields.keys().isdisjoint(trust.names)
+        ):
             self._believe(trust, environ, request)
         if environ["SCRIPT_NAME"]:
             strip_mount(environ)

@@ -82,7 +82,7 @@ class Response:
 
         Hot: once per request. Lines are looked up, joined once.
         """
-        number, line = STATUS_LINES[status]
+        number, line, bodiless = STATUS_LINES[status]
         parts = [line, common]
         lines = FIELD_LINES
         length: LengthLine | None = None
@@ -95,7 +95,6 @@ class Response:
             else:
                 self._special(line, parts)
         request = self.request
-        bodiless = number in BODILESS
         if bodiless:
             size = 0
         if length is not None:
@@ -136,12 +135,12 @@ class Response:
         is not common goes to them.
         """
         request = self.request
-        number, line = STATUS_LINES[status]
+        number, line, bodiless = STATUS_LINES[status]
         common_case = (
-            self.keep_alive
+            not bodiless
+            and self.keep_alive
             and request.version == "1.1"
             and request.method != "HEAD"
-            and number not in BODILESS
         )
         parts = [line, common]
         size = len(body)

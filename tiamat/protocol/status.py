@@ -19,9 +19,9 @@ _STATUS: Final = re.compile(r"([2-9][0-9]{2})( [\t\x20-\x7e\x80-\xff]*)?\Z")
 _CACHED: Final = 256
 
 
-class StatusLines(dict[str | int, tuple[int, bytes]]):
+class StatusLines(dict[str | int, tuple[int, bytes, bool]]):
     """
-    An application's status, as text or number → number and status line.
+    An application's status → number, status line, whether it has no content.
 
     Hot: once per response; what was checked once is looked up from then on.
 
@@ -29,7 +29,7 @@ class StatusLines(dict[str | int, tuple[int, bytes]]):
         InvalidResponse: No status can look like this.
     """
 
-    def __missing__(self, status: str | int) -> tuple[int, bytes]:
+    def __missing__(self, status: str | int) -> tuple[int, bytes, bool]:
         text = str(status)
         if isinstance(status, int) and status in REASONS:
             text = f"{status} {REASONS[status]}"
@@ -41,7 +41,8 @@ class StatusLines(dict[str | int, tuple[int, bytes]]):
         line = b"HTTP/1.1 " + text.encode("latin-1")
         if match[2] is None:
             line += b" "  # RFC 9112, 4: the space stays when the phrase is absent.
-        found = int(match[1]), line + b"\r\n"
+        number = int(match[1])
+        found = number, line + b"\r\n", number in BODILESS
         if len(self) < _CACHED:
             self[status] = found
         return found

@@ -11,6 +11,7 @@ The numbers are native eight-byte words on addresses that eight divides. Such a
 store is one move of the processor, so a reader never sees half of it.
 """
 
+from functools import partial
 from mmap import MAP_ANONYMOUS, MAP_SHARED, mmap
 from struct import Struct
 from typing import Final
@@ -115,10 +116,12 @@ class Row:
         index: its place in the scoreboard.
         counts: whole numbers, ``counts[REQUESTS]``.
         times: points on the monotonic clock in seconds, ``times[HEARTBEAT]``.
+        note: ``note(now, now, text)`` is ``begin`` for a process that is busy already.
+            Hot: once per request, without a frame.
     """
 
     __slots__ = (
-        "_begin_at", "_map", "_resting", "_rows", "counts", "index", "times",
+        "_begin_at", "_map", "_resting", "_rows", "counts", "index", "note", "times",
     )  # fmt: skip
 
     def __init__(self, memory: mmap, index: int, start: int, rows: int) -> None:
@@ -130,6 +133,7 @@ class Row:
         self._map = memory
         self._begin_at = start + (COUNTS + HEARTBEAT) * 8
         self._resting = AWAY
+        self.note = partial(_BEGIN, memory, self._begin_at)
 
     def beat(self, now: float) -> None:
         """Show that the process lives."""
@@ -139,22 +143,15 @@ class Row:
         """
         A request goes to the application.
 
-        Hot: once per request.
-
         Args:
             now: the time, which is a heartbeat too.
             text: the request's head, or its line; the first 240 bytes stay.
         """
-        memory = self._map
-        _BEGIN(memory, self._begin_at, now, now, text)
-        memory[self.index] = BUSY
+        self.note(now, now, text)
+        self._map[self.index] = BUSY
 
     def end(self) -> None:
-        """
-        The application has answered.
-
-        Hot: once per request.
-        """
+        """The application has answered."""
         self.times[REQUEST_AT] = 0.0
         self._map[self.index] = self._resting
 
