@@ -213,17 +213,21 @@ class EventedConnection:
             loop.errors += 1
         if spool is not None:
             spool.close()
+        http = self.http
+        if (
+            response.keep_alive
+            and http.quiet
+            and self.out is None
+            and not (loop.reports or http.requests or self.broken)
+        ):
+            self.wait = IDLE
+            self.deadline = now + loop.keepalive
+            return
         self.closing = not response.keep_alive or self.broken
         if loop.reports:
             self.reported = (request, response, environ, began)
-        if self.out is not None:
-            return
-        http = self.http
-        if self.closing or self.reported or http.requests or not http.quiet:
+        if self.out is None:
             self.responded()
-        else:
-            self.wait = IDLE
-            self.deadline = now + loop.keepalive
 
     def responded(self) -> None:
         """

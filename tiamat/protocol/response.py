@@ -38,6 +38,7 @@ class Response:
         said: The status in the application's words, before it is sent.
         headers: What the application sent, for the access log.
         dropped: Fields of the application that were not passed on.
+            Like the bytes above, from ``start`` on.
         faulty: Some of that is the application's mistake, worth a line in the log.
     """
 
@@ -49,15 +50,10 @@ class Response:
     def __init__(self, request: Request) -> None:
         self.request = request
         self.status = 0
-        self.sent = 0
         self.keep_alive = request.keep_alive
-        self.excess = 0
-        self.dropped: tuple[bytes, ...] = ()
         self.faulty = False
         self.said: str | int = ""
         self.headers: Iterable[Field] = ()
-        self._chunked = False
-        self._left = -1  # bytes that Content-Length still promises; -1: none known
 
     # One straight run through everything a head depends on: each part that moved
     # out would be one more frame for each response.
@@ -83,6 +79,10 @@ class Response:
         Hot: once per request. Lines are looked up, joined once.
         """
         number, line, bodiless = STATUS_LINES[status]
+        self.sent = 0
+        self.excess = 0
+        self.dropped: tuple[bytes, ...] = ()
+        self._chunked = False
         parts = [line, common]
         lines = FIELD_LINES
         length: LengthLine | None = None
