@@ -88,25 +88,9 @@ class Connection:
     """
 
     __slots__ = (
-        "_blank",
-        "_chunk_at",
-        "_current",
-        "_feed",
-        "_head",
-        "_headers",
-        "_held",
-        "_left",
-        "_limits",
-        "_make_parser",
-        "_names",
-        "_overhead",
-        "_raw",
-        "_tail",
-        "eof",
-        "error", "quiet",
-        "reading",
-        "requests",
-        "surplus",
+        "_blank", "_chunk_at", "_current", "_feed", "_head", "_headers", "_held",
+        "_left", "_limits", "_make_parser", "_names", "_overhead", "_raw", "_tail",
+        "eof", "error", "quiet", "reading", "requests", "surplus",
     )  # fmt: skip
 
     def __init__(self, limits: Limits, parser: ParserFactory, names: Names) -> None:
@@ -147,11 +131,11 @@ class Connection:
             and 0 <= data.find(_HEAD_END) == len(data) - 4
             and data[0] > 0x20  # no blank lines: they count
         ):
-            self._head = data
             try:
                 self._feed(data)
                 request = read_head(data, self._headers, self._limits, self._names)
             except Exception as error:
+                self._head = data
                 self._failed(error)
                 return
             self._headers = []
@@ -254,7 +238,8 @@ class Connection:
     def _begin_by_head(self) -> None:
         """The parser has taken a head: look at it ourselves, and begin its request."""
         headers, self._headers = self._headers, []
-        self._begin(read_head(self._head, headers, self._limits, self._names))
+        head, self._head = self._head, b""
+        self._begin(read_head(head, headers, self._limits, self._names))
 
     def _begin(self, request: Request) -> None:
         """From here on bytes belong to the body of *request*, if it has one."""
@@ -275,6 +260,7 @@ class Connection:
         """The body of the request that came last is whole."""
         self._current.complete = True
         self.reading = HEAD if self._current.keep_alive else NOTHING
+        self._current = NO_REQUEST  # an idle connection keeps nothing of the last
 
     def _skip_blank_lines(self, data: bytes) -> bytes:
         """RFC 9112, 2.2: empty lines before a request are ignored, but they count."""
