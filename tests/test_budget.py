@@ -1,6 +1,7 @@
 """How many Python frames one request costs: a count, so it doesn't flicker."""
 
 import logging
+import select
 import socket
 import sys
 from typing import Any
@@ -44,6 +45,7 @@ def test_a_request_stays_within_its_frames() -> None:
         ours.setblocking(False)
         base = gateway.base_environ("example.com", "80", "http")
         connection = EventedConnection(loop, ours, ("1.2.3.4", "5"), base)
+        loop._connections[ours.fileno()] = connection
         for _ in range(2):  # the first one fills the tables
             theirs.sendall(REFERENCE)
             frames: list[str] = []
@@ -53,7 +55,7 @@ def test_a_request_stays_within_its_frames() -> None:
                     frames.append(frame.f_code.co_qualname)  # noqa: B023
 
             sys.setprofile(count)
-            connection.on_readable()
+            loop.look_at([(ours.fileno(), select.EPOLLIN)])
             loop.serve_ready()
             sys.setprofile(None)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from drivers.loops import read_all, running
 
-from tiamat.drivers.connection import READ_SIZE
+from tiamat.drivers.evented import READ_SIZE
 from tiamat.protocol.limits import Limits
 
 LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"

@@ -23,9 +23,6 @@ from tiamat.types import Environ
 if TYPE_CHECKING:
     from tiamat.drivers.evented import EventedLoop
 
-# One turn reads so much of each connection before anybody is served.
-READ_SIZE: Final = 16384
-
 # Buffers up to this are copied into one; larger ones go out by sendmsg.
 _COPIED: Final = 16384
 
@@ -96,19 +93,12 @@ class EventedConnection:
         requests = self.http.requests
         return self.out is None and bool(requests) and requests[0].complete
 
-    def on_readable(self) -> None:
+    def on_received(self, data: bytes) -> None:
         """
-        Take what came; what is complete is served when all have been read.
+        Take what came; empty is the end. It is served when all have been taken.
 
         Hot: once per request.
         """
-        try:
-            data = self.sock.recv(READ_SIZE)
-        except BlockingIOError:
-            return
-        except OSError:
-            self.abort()
-            return
         if self.wait is LINGER:
             if not data:
                 self.abort()

@@ -27,6 +27,9 @@ from tiamat.types import Environ
 
 _MAX_EVENTS: Final = 256
 
+# One turn reads so much of each connection before anybody is served.
+READ_SIZE: Final = 16384
+
 _IN: Final = select.EPOLLIN
 
 # Both directions are closed: nobody is left to read an answer. A peer that has
@@ -146,33 +149,47 @@ class EventedLoop:
             self.refresh()
         if self.accepting:
             self._accept_first(events)
-        self._look_at(events)
+        self.look_at(events)
         if self.ready:
             self.serve_ready()
         if self.now >= self._sweep_at:
             self._sweep()
 
-    def _look_at(self, events: list[tuple[int, int]]) -> None:
+    def look_at(self, events: list[tuple[int, int]]) -> None:
         """
-        Read and write what can be.
+        Read from everybody, then take what came; write where it is waited for.
 
         A mistake of ours ends one connection, not all of this process.
         """
         connections = self._connections
+        received: list[tuple[EventedConnection, bytes]] = []
         for fileno, mask in events:
             connection = connections.get(fileno)
-            if connection is not None:
+            if connection is None:
+                if fileno in self._wakeups:
+                    self._wakeups[fileno]()
+            elif mask & _GONE:
+                connection.abort()
+            elif mask & _IN:
                 try:
-                    if mask & _GONE:
-                        connection.abort()
-                    elif mask & _IN:
-                        connection.on_readable()
-                    else:
-                        connection.on_writable()
-                except Exception as error:
-                    self._failed(connection, error)
-            elif fileno in self._wakeups:
-                self._wakeups[fileno]()
+                    received.append((connection, connection.sock.recv(READ_SIZE)))
+                except BlockingIOError:
+                    pass
+                except OSError:
+                    connection.abort()
+            else:
+                self._write(connection)
+        for connection, data in received:
+            try:
+                connection.on_received(data)
+            except Exception as error:
+                self._failed(connection, error)
+
+    def _write(self, connection: EventedConnection) -> None:
+        try:
+            connection.on_writable()
+        except Exception as error:
+            self._failed(connection, error)
 
     def _accept_first(self, events: list[tuple[int, int]]) -> None:
         """One connection from each listener that has some."""
@@ -236,10 +253,7 @@ class EventedLoop:
         fileno = connection.fileno
         self._connections[fileno] = connection
         self._epoll.register(fileno, select.EPOLLIN)
-        try:
-            connection.on_readable()
-        except Exception as error:
-            self._failed(connection, error)
+        self.look_at([(fileno, _IN)])  # who connects has mostly said something
         return True
 
     def _pause_accepting(self, error: OSError) -> None:
