@@ -145,7 +145,8 @@ def test_a_worker_class_that_is_not_there_is_told(site: Path) -> None:
         (
             {"logger_class": dict},
             "is no logger: it has no debug, info, warning, error, critical,"
-            " exception, access, access_wanted, hold, flush, reopen, chown, close",
+            " exception, access, access_wanted, hold, flush, reopen, chown, detach,"
+            " close",
         ),
         (
             {"logconfig": "none.ini"},

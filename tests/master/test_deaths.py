@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from children import child
 
-from tiamat.master.deaths import ATTEMPTS, report, status_of_start
+from tiamat.master.deaths import ATTEMPTS, failure_of_start, report
 from tiamat.master.roster import State
 from tiamat.system.messages import Failed
 
@@ -87,7 +87,9 @@ def test_the_exit_status_tells_whether_others_can_boot(
 ) -> None:
     """3 and 4 are the application's: no other worker could load it."""
     with child(tmp_path) as one:
-        assert expected == status_of_start(one.forked, status, 1)
+        failure = failure_of_start(one.forked, status, 1)
+
+        assert expected == (failure.exit_status if failure else 0)
 
 
 def test_who_said_so_could_not_boot_however_it_ended(tmp_path: Path) -> None:
@@ -95,14 +97,23 @@ def test_who_said_so_could_not_boot_however_it_ended(tmp_path: Path) -> None:
     with child(tmp_path) as one:
         one.forked.failure = Failed(4, "no 'app' in 'shop'")
 
-        assert 4 == status_of_start(one.forked, KILLED, 1)
+        failure = failure_of_start(one.forked, KILLED, 1)
+
+        assert failure is not None
+        assert 4 == failure.exit_status
+        assert str(failure).startswith("no 'app' in 'shop' (")
 
 
 def test_a_start_is_not_tried_for_ever(tmp_path: Path) -> None:
     """Workers that die without a word are tried a few times."""
     with child(tmp_path) as one:
-        assert 0 == status_of_start(one.forked, CRASHED, ATTEMPTS - 1)
-        assert 3 == status_of_start(one.forked, CRASHED, ATTEMPTS)
+        assert failure_of_start(one.forked, CRASHED, ATTEMPTS - 1) is None
+
+        failure = failure_of_start(one.forked, CRASHED, ATTEMPTS)
+
+        assert failure is not None
+        assert 3 == failure.exit_status
+        assert "killed by SIGSEGV" in str(failure)
 
 
 def test_a_reason_that_is_known_is_not_explained_again(tmp_path: Path) -> None:

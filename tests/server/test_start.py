@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from running import LIMIT, Server, environment, get, wait_until
+from running import LIMIT, Server, children, environment, get, wait_until
 
 
 def test_the_first_lines_say_who_and_where(serve: Serve) -> None:
@@ -186,6 +186,96 @@ def test_the_command_of_a_daemon_fails_when_it_fails(serve: Serve) -> None:
 
     assert 4 == server.process.wait(LIMIT)
     server.wait_until_all_are_gone()
+
+
+def test_a_daemon_says_why_it_does_not_start(serve: Serve, tmp_path: Path) -> None:
+    """
+    A busy port, a pid file of somebody else: on the terminal and in the log, with 1.
+    """
+    path = tmp_path / "pid"
+    first = serve("apps.pid:app", f"--pid={path}", bind="127.0.0.1:0")
+    first.get()
+    busy = f"127.0.0.1:{first.address[1]}"
+    flags = ["--daemon", "--graceful-timeout=0.1"]
+    for second, reason in (
+        (serve("apps.pid:app", *flags, f"--pid={path}"), f"pid {first.pid}"),
+        (serve("apps.pid:app", *flags, bind=busy), f"in use by processes {first.pid}"),
+    ):
+        assert 1 == second.process.wait(LIMIT)
+        assert second.output.startswith("tiamat: error: ")
+        assert reason in second.output
+        assert 1 == second.output.count("\n")
+        assert reason in second.log.splitlines()[-1]
+        second.wait_until_all_are_gone()
+
+
+def test_the_terminal_hears_why_no_worker_can_boot(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """
+    Though the traceback is in a log file, who gave the command sees the reason.
+    """
+    (tmp_path / "server-0").mkdir()
+    (tmp_path / "server-0" / "site_app.py").write_text("1 / 0\n")
+    server = serve("site_app:app", "--daemon")
+    server.expect("Traceback")
+
+    assert 3 == server.process.wait(LIMIT)
+    assert "tiamat: error: 'site_app' failed" in server.output
+    assert "ZeroDivisionError" in server.output
+    assert 1 == server.output.count("\n")
+    server.wait_until_all_are_gone()
+
+
+def descriptors(pid: int) -> set[str]:
+    """What files a process has open."""
+    directory = Path(f"/proc/{pid}/fd")
+    return {str(link.readlink()) for link in directory.iterdir()}
+
+
+@pytest.mark.parametrize("log", ["-", "log"])
+def test_a_daemon_lets_go_of_its_terminal(
+    serve: Serve, tmp_path: Path, log: str
+) -> None:
+    """
+    Once it serves, no process of it holds the terminal, whatever the log is.
+    """
+    path = tmp_path / "pid"
+    flags = ["--daemon", "--workers=2", f"--pid={path}", f"--error-logfile={log}"]
+    server = serve("apps.pid:app", *flags)
+
+    assert 0 == server.process.wait(LIMIT)
+    master = daemon_pid(path)
+    terminal = str(server.directory / "output")
+    wait_until(
+        lambda: (
+            len(children(master)) == 2
+            and not any(
+                terminal in descriptors(pid) for pid in (master, *children(master))
+            )
+        ),
+        "all have let go of the terminal",
+    )
+    os.kill(master, signal.SIGTERM)
+    server.wait_until_all_are_gone()
+
+
+def test_a_daemon_captures_what_is_printed(serve: Serve, tmp_path: Path) -> None:
+    """
+    With capture_output its log goes on to get what workers print.
+    """
+    path = tmp_path / "pid"
+    config = "def post_worker_init(worker): print('worker', worker.age, 'is here')\n"
+    flags = ["--daemon", "--capture-output", f"--pid={path}"]
+    server = serve("apps.pid:app", *flags, config=config)
+
+    assert 0 == server.process.wait(LIMIT)
+    os.kill(daemon_pid(path), signal.SIGTTIN)
+    server.wait_for_log("worker 1 .* serves")
+    os.kill(daemon_pid(path), signal.SIGTERM)
+    server.wait_until_all_are_gone()
+
+    assert "worker 2 is here" in server.log
 
 
 # --- Users ----------------------------------------------------------------------------

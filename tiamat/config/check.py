@@ -21,7 +21,7 @@ from tiamat.system import sockets
 
 LOG_METHODS: Final = (
     *("debug", "info", "warning", "error", "critical", "exception"),
-    *("access", "access_wanted", "hold", "flush", "reopen", "chown", "close"),
+    *("access", "access_wanted", "hold", "flush", "reopen", "chown", "detach", "close"),
 )
 """What a class for ``logger_class`` has."""
 

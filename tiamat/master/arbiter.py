@@ -8,7 +8,6 @@ from signal import Signals
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
-from tiamat.errors import StartupError
 from tiamat.master import deaths
 from tiamat.master.keeper import TURN_MESSAGES, Keeper
 from tiamat.master.premises import Premises
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tiamat.config import Config
+    from tiamat.errors import TiamatError
     from tiamat.master.spawn import Forked
     from tiamat.observe.log import Log
 
@@ -45,7 +45,7 @@ class Arbiter:
         proven: whether a worker has ever loaded the application.
         stopping: whether the server shall end.
         hurrying: whether it shall end at once.
-        exit_status: of the command.
+        failure: why no worker can boot, if that is so.
     """
 
     def __init__(self, config: "Config") -> None:
@@ -58,7 +58,7 @@ class Arbiter:
         self.proven = False
         self.stopping = False
         self.hurrying = False
-        self.exit_status = 0
+        self.failure: TiamatError | None = None
         self.signals: dict[Signals, Callable[[], None]] = {
             Signals.SIGTERM: self.terminate,
             Signals.SIGINT: self.interrupt,
@@ -86,7 +86,13 @@ class Arbiter:
     # --- The loop -----------------------------------------------------------------
 
     def run(self) -> int:
-        """Keep the workers until told to stop; return the exit status."""
+        """
+        Keep the workers until told to stop; return the exit status.
+
+        Raises:
+            TiamatError: the server can't start, and the log is not where the command
+                prints to.
+        """
         self.start()
         while not self.stopping or self.keeper.workers:
             try:
@@ -155,8 +161,8 @@ class Arbiter:
             self.inbox.catch(self.signals)
             self.keeper.selector.register(self.inbox, selectors.EVENT_READ)
             premises.listen(self.inbox)
-        except BaseException:
-            premises.close(StartupError.exit_status)
+        except BaseException as error:
+            premises.fail(error)
             self.inbox.close()
             raise
         premises.greet()
@@ -167,13 +173,17 @@ class Arbiter:
 
     def stop(self) -> int:
         """Leave nothing behind; return the exit status."""
+        failure, elsewhere = self.failure, self.premises.log_is_elsewhere
+        status = failure.exit_status if failure is not None else 0
         self.log.info("stopped")
-        self.premises.close(self.exit_status)
+        self.premises.close(status)
         self.server.call(self.premises.config.on_exit, self.server)
         self.keeper.selector.close()
         self.inbox.close()
         self.log.close()
-        return self.exit_status
+        if failure is not None and elsewhere:
+            raise failure
+        return status
 
     def begin_stop(self) -> None:
         """From now on no worker is added."""
@@ -189,10 +199,10 @@ class Arbiter:
         self.premises.close_listeners()
         self.keeper.stop_at_once()
 
-    def give_up(self, status: int) -> None:
-        """The first workers can't be booted, so no others can."""
-        self.exit_status = status
-        self.log.error("the application can't be booted; exit status %d", status)
+    def give_up(self, failure: "TiamatError") -> None:
+        """The first workers can't boot, so no others can."""
+        self.failure = failure
+        self.log.error("no worker can boot; exit status %d", failure.exit_status)
         self.stop_at_once()
 
     # --- Signals ------------------------------------------------------------------
@@ -259,7 +269,7 @@ class Arbiter:
         self.roster.ready(forked.member, monotonic())
         if not self.proven:
             self.proven = True
-            self.premises.tell_command(0)
+            self.premises.proven()
         if forked.member.candidate:
             self.reload.commit(forked.member)
 
@@ -283,5 +293,5 @@ class Arbiter:
         self.keeper.bury(forked, status)
         if not (self.proven or self.stopping):
             attempts = self.roster.slot(forked.member.slot).failures
-            if code := deaths.status_of_start(forked, status, attempts):
-                self.give_up(code)
+            if failure := deaths.failure_of_start(forked, status, attempts):
+                self.give_up(failure)

@@ -5,7 +5,7 @@ import os
 import signal
 from typing import TYPE_CHECKING, Final
 
-from tiamat.errors import AppError, StartupError
+from tiamat.errors import AppError, StartupError, TiamatError
 from tiamat.master.roster import State
 from tiamat.system.process import status_in_words
 
@@ -14,8 +14,10 @@ if TYPE_CHECKING:
     from tiamat.observe.log import Log
 
 
-FAILURES: Final = (StartupError.exit_status, AppError.exit_status)
-"""Exit statuses of a worker that can't load the application, so that no other can."""
+FAILURES: Final = {kind.exit_status: kind for kind in (StartupError, AppError)}
+"""By exit status: what a worker says that can't boot, so that no other can."""
+
+MORE: Final = " (the error log has more)"
 
 ATTEMPTS: Final = 3
 """How often the first workers may die in other ways before the start has failed."""
@@ -57,7 +59,9 @@ def is_obedient(status: int) -> bool:
     return status == 0 or (os.WIFSIGNALED(status) and os.WTERMSIG(status) in orders)
 
 
-def status_of_start(forked: "Forked", status: int, attempts: int) -> int:
+def failure_of_start(
+    forked: "Forked", status: int, attempts: int
+) -> TiamatError | None:
     """
     Whether the start has failed, now that one of the first workers is gone.
 
@@ -67,10 +71,12 @@ def status_of_start(forked: "Forked", status: int, attempts: int) -> int:
         attempts: how many workers its slot has lost.
 
     Returns:
-        The exit status of the command; 0 to try again.
+        Why the command fails, for who does not read the log; None to try again.
     """
     if forked.failure is not None:
-        return forked.failure.status
+        kind = FAILURES.get(forked.failure.status, TiamatError)
+        return kind(forked.failure.text.partition("\n")[0] + MORE)
+    text = f"the first workers end before they serve: {status_in_words(status)}{MORE}"
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) in FAILURES:
-        return os.WEXITSTATUS(status)
-    return StartupError.exit_status if attempts >= ATTEMPTS else 0
+        return FAILURES[os.WEXITSTATUS(status)](text)
+    return StartupError(text) if attempts >= ATTEMPTS else None

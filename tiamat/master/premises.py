@@ -1,5 +1,6 @@
 """What the master holds while it lives: logs, pid file, listeners, its name."""
 
+import atexit
 import os
 import select
 import signal
@@ -211,14 +212,18 @@ class Premises:
 
     # --- At the end -----------------------------------------------------------------
 
+    def proven(self) -> None:
+        """We serve: a daemon lets go of its terminal, and the command may end."""
+        if self._command >= 0:
+            process.detach_output()
+            self.log.detach()
+            self.tell_command(0)
+
     def tell_command(self, status: int) -> None:
         """Let the command end that waits for us to be in the background."""
-        if self._command < 0:
-            return
         os.write(self._command, bytes([status]))
         os.close(self._command)
         self._command = -1
-        process.detach_output()
 
     def refuse_new_connections(self) -> bool:
         """
@@ -233,13 +238,30 @@ class Premises:
         """Close our copies; files of Unix sockets stay while another master lives."""
         self.plan.listeners.close(unlink=self.succession.alone)
 
+    def fail(self, error: BaseException) -> None:
+        """Leave nothing behind after a start that failed; the caller raises *error*."""
+        status = 1
+        if isinstance(error, TiamatError):
+            status = error.exit_status
+            # The caller prints it, and the log may be read where that is not.
+            if self.log_is_elsewhere:
+                self.log.error("%s", error)
+        self.close(status)
+
+    @property
+    def log_is_elsewhere(self) -> bool:
+        """Whether the error log is there, and is not what the command prints to."""
+        return hasattr(self, "log") and self.config.errorlog != "-"
+
     def close(self, status: int) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind; a command that waits ends with us, with *status*."""
         self.close_listeners()
         if self._pidfile is not None:
             self._pidfile.remove()
             self._pidfile = None
-        self.tell_command(status)
+        if self._command >= 0:
+            # Not now: what is wrong has not been printed yet.
+            atexit.register(self.tell_command, status)
 
     def forget(self) -> None:
         """Let go of what is the master's alone: in a process just forked."""

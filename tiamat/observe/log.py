@@ -256,10 +256,12 @@ class Log:
         Let go of the standard streams: for a daemon that has started.
 
         Each process has descriptors of its own, through which it would keep the
-        terminal, or the pipe of an ssh session, open for ever.
+        terminal, or the pipe of an ssh session, open for ever. What is captured goes
+        on.
         """
         for sink in self.sinks:
             sink.detach()
+        self.capture()
 
     def close(self) -> None:
         """Write what is held, and close the files."""

@@ -154,6 +154,7 @@ class Worker:
             status = CRASHED
             self.booted = True
             if self.wait_for_accept():
+                self.let_go_of_terminal()
                 self.row.accept(True)
                 self.run()
             status = 0
@@ -219,6 +220,12 @@ class Worker:
             poll.poll()
             self.handle_wakeup()
         return self.alive
+
+    def let_go_of_terminal(self) -> None:
+        """A daemon that has started has none, as its master."""
+        if self.cfg.daemon:
+            process.detach_output()
+            self.log.detach()
 
     def run(self) -> None:
         """
