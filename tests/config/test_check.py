@@ -85,7 +85,7 @@ def test_nothing_is_wrong_with_good_settings(site: Path) -> None:
         ("application = 5", "'broken' is no application but an int"),
         (
             "async def application(scope, receive, send): pass",
-            "'broken' is an ASGI application; worker_class sync serves WSGI",
+            "'broken' is an ASGI application, and sync serves WSGI; Tiamat's asgi",
         ),
     ],
 )

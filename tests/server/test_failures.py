@@ -161,6 +161,21 @@ def test_an_application_that_is_not_there_ends_the_start_with_4(serve: Serve) ->
     assert "no_such_app" in server.log
 
 
+def test_an_asgi_application_is_refused_at_the_start(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """
+    It would fail on every request; the start says what it is, and ends with 4.
+    """
+    directory = tmp_path / "server-0"
+    directory.mkdir()
+    write_app(directory, "async def app(scope, receive, send): pass\n")
+    server = serve("site_app:app")
+
+    assert 4 == server.wait_for_exit()
+    assert "can't boot: 'site_app:app' is an ASGI application, and" in server.log
+
+
 def test_an_application_that_kills_its_process_ends_the_start(
     serve: Serve, tmp_path: Path
 ) -> None:

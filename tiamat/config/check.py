@@ -67,7 +67,7 @@ def check_application(config: Config) -> Iterator[Finding]:
         except TiamatError as error:
             return str(error)
         if kind == "asgi" and config.worker_class == "sync":
-            return f"{app!r} is an ASGI application; worker_class sync serves WSGI"
+            return loader.asgi_refused(app)
         return ""
 
     result = in_child(f"importing {app!r}", attempt, config.boot_timeout or None)

@@ -268,6 +268,14 @@ def described(value: object) -> str:
 # --- WSGI or ASGI? ----------------------------------------------------------
 
 
+def asgi_refused(text: str) -> str:
+    """The complaint that *text* is an application for workers that we don't have."""
+    return (
+        f"{text!r} is an ASGI application, and sync serves WSGI; Tiamat's asgi worker"
+        " comes later: until then wrap it, for example in a2wsgi's ASGIMiddleware"
+    )
+
+
 def interface(app: object) -> Literal["wsgi", "asgi"]:
     """
     Which of the two interfaces *app* speaks.

@@ -20,10 +20,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, Final, Protocol
+from typing import Any, ClassVar, Final, Literal, Protocol
 
 from tiamat.config import Config
-from tiamat.errors import StartupError, TiamatError
+from tiamat.errors import AppError, StartupError, TiamatError
 from tiamat.gateways import loader
 from tiamat.observe.log import Log
 from tiamat.system import process
@@ -90,6 +90,7 @@ class Worker:
     A process that serves. Override ``run``.
 
     Attributes:
+        interfaces: which applications it serves; others are refused at boot.
         slot, generation: its place, and how many reloads there were before it.
         age: how many workers there were before it.
         pid, ppid: of the worker and of the master; pid is 0 before the fork.
@@ -109,6 +110,8 @@ class Worker:
         max_requests: at how many of them it asks to be replaced.
         wakeup: readable when ``handle_wakeup`` shall be called.
     """
+
+    interfaces: ClassVar[tuple[Literal["wsgi", "asgi"], ...]] = ("wsgi",)
 
     def __init__(self, init: WorkerInit) -> None:
         self.slot = init.slot
@@ -201,8 +204,13 @@ class Worker:
 
     def load(self) -> None:
         """Load the application; a subclass may load something else."""
-        if self.cfg.app is not None:
-            self.app = loader.load(self.cfg.app)
+        spec = self.cfg.app
+        if spec is None:
+            return
+        app = loader.load(spec)
+        if loader.interface(app) not in self.interfaces:
+            raise AppError(loader.asgi_refused(spec))
+        self.app = app
 
     def fail(self, error: TiamatError) -> None:
         """Tell the master why there is no application to serve; it is in the log."""
