@@ -55,8 +55,9 @@ def test_hooks_may_keep_things_on_it(arbiter: Arbiter) -> None:
 def test_a_hook_is_called_with_its_arguments(arbiter: Arbiter) -> None:
     """And where there is none, nothing happens."""
     calls: list[tuple[object, ...]] = []
-    arbiter.server.call(lambda *args: calls.append(args), 1, 2)
-    arbiter.server.call(None, 3)
+    hook = Config(child_exit=lambda server, worker: calls.append((server, worker)))
+    arbiter.server.call("child_exit", 1, 2, config=hook)
+    arbiter.server.call("child_exit", 3, 4)
 
     assert [(1, 2)] == calls
 
@@ -69,8 +70,12 @@ def test_a_hook_that_fails_is_logged_and_no_more(
     def when_ready(server: object) -> None:
         raise LookupError("no registry")
 
-    arbiter.server.call(when_ready, arbiter.server)
+    arbiter.premises.config.put("when_ready", when_ready, "the test")
+    arbiter.server.call("when_ready", arbiter.server)
     text = (tmp_path / "error.log").read_text()
 
-    assert "[ERROR] the hook when_ready failed\n" in text
+    assert (
+        f"[ERROR] the hook when_ready failed: LookupError: no registry ({__file__}"
+        in text
+    )
     assert text.endswith("LookupError: no registry\n")

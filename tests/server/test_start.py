@@ -384,13 +384,43 @@ def test_a_hook_that_fails_is_logged_and_no_more(serve: Serve) -> None:
 
 def test_on_starting_may_end_the_start(serve: Serve) -> None:
     """
-    An exception in on_starting is the one that ends the start.
+    An exception in on_starting is a line on the terminal, and a traceback in the log.
     """
-    config = "def on_starting(server): raise RuntimeError('not today')\n"
+    config = "def on_starting(server):\n    raise RuntimeError('not today')\n"
     server = serve("apps.pid:app", config=config)
+    server.expect("Traceback")
+    reason = (
+        "the hook on_starting failed: RuntimeError: not today"
+        f" ({server.config_path}, line 2)\n"
+    )
+    trace = f'Traceback (most recent call last):\n  File "{server.config_path}", line 2'
 
-    assert 0 != server.wait_for_exit()
-    assert "not today" in server.output
+    assert 3 == server.wait_for_exit()
+    assert f"tiamat: error: {reason}" == server.output
+    assert f"[ERROR] {reason}{trace}" in server.log
+
+
+@pytest.mark.parametrize(
+    "hook", ["post_fork(server, worker)", "post_worker_init(worker)"]
+)
+def test_a_worker_says_which_hook_ends_its_start(serve: Serve, hook: str) -> None:
+    """
+    Without it there is no worker: the start ends with 3, and the log says which.
+    """
+    config = f"def {hook}:\n    raise RuntimeError('not today')\n"
+    server = serve("apps.pid:app", config=config)
+    server.expect("Traceback")
+    name = hook.partition("(")[0]
+
+    assert 3 == server.wait_for_exit()
+    assert (
+        f"can't boot: the hook {name} failed: RuntimeError: not today"
+        f" ({server.config_path}, line 2)\n"
+        "Traceback (most recent call last):\n"
+        f'  File "{server.config_path}", line 2, in {name}\n'
+    ) in server.log
+    assert 1 == server.log.count("Traceback")
+    assert f"tiamat: error: the hook {name} failed" in server.output
 
 
 def test_hooks_see_gunicorns_server(serve: Serve) -> None:

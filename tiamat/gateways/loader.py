@@ -20,8 +20,8 @@ from tiamat.errors import AppError, StartupError
 
 DEFAULT_NAMES: Final = ("application", "app")
 
-OURS: Final = (__file__, importlib.__file__)
-"""Files whose lines in a traceback tell nothing about the application."""
+OURS: Final = (os.path.dirname(os.path.dirname(__file__)), importlib.__file__)
+"""Files and folders whose lines in a traceback tell nothing about the user's code."""
 
 Call: TypeAlias = tuple[list[Any], dict[str, Any]]
 """The arguments of a factory, positional and by name."""
@@ -213,7 +213,7 @@ def without_ours(error: BaseException) -> BaseException:
     trace = error.__traceback__
     while trace is not None:
         file = trace.tb_frame.f_code.co_filename
-        if file not in OURS and not file.startswith("<frozen"):
+        if not file.startswith((*OURS, "<frozen")):
             return error.with_traceback(trace)
         trace = trace.tb_next
     return error.with_traceback(None)  # SyntaxError: the user's code never ran

@@ -17,6 +17,7 @@ from tiamat.master.server import Server
 from tiamat.system import process
 from tiamat.system.messages import Failed, Ready, Reopen, Retiring, Stack
 from tiamat.system.signals import Inbox
+from tiamat.workers import hooks
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -153,11 +154,10 @@ class Arbiter:
         Raises:
             TiamatError: the server can't start; nothing is left behind.
         """
-        premises, hooks = self.premises, self.premises.config
+        premises, config = self.premises, self.premises.config
         try:
             premises.open()
-            if hooks.on_starting is not None:
-                hooks.on_starting(self.server)
+            hooks.must(config, "on_starting", self.server)
             self.inbox.catch(self.signals)
             self.keeper.selector.register(self.inbox, selectors.EVENT_READ)
             premises.listen(self.inbox)
@@ -166,8 +166,8 @@ class Arbiter:
             self.inbox.close()
             raise
         premises.greet()
-        self.server.call(hooks.when_ready, self.server)
-        self.keeper.set_target(hooks.workers, first=True)
+        self.server.call("when_ready", self.server)
+        self.keeper.set_target(config.workers, first=True)
         gc.collect()
         gc.freeze()  # shared with the workers: the collector must not write there
 
@@ -177,7 +177,7 @@ class Arbiter:
         status = failure.exit_status if failure is not None else 0
         self.log.info("stopped")
         self.premises.close(status)
-        self.server.call(self.premises.config.on_exit, self.server)
+        self.server.call("on_exit", self.server)
         self.keeper.selector.close()
         self.inbox.close()
         self.log.close()

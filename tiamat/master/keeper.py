@@ -74,7 +74,7 @@ class Keeper:
         self.roster.max_unavailable = config.max_unavailable
         if first or count != before:
             old = None if first else before
-            self.server.call(config.nworkers_changed, self.server, count, old)
+            self.server.call("nworkers_changed", self.server, count, old)
 
     def keep(self) -> None:
         """Do all that the roster asks for now."""
@@ -220,7 +220,7 @@ class Keeper:
         if not forked.deaf:
             self.selector.unregister(forked.channel)
         forked.close()
-        self.server.call(self.premises.config.child_exit, self.server, forked.worker)
+        self.server.call("child_exit", self.server, forked.worker)
 
 
 def why_late(state: State, seconds: float, config: "Config") -> str:

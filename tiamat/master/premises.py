@@ -240,18 +240,20 @@ class Premises:
 
     def fail(self, error: BaseException) -> None:
         """Leave nothing behind after a start that failed; the caller raises *error*."""
-        status = 1
+        code = getattr(error, "code", 1)  # SystemExit's
+        status = code if isinstance(code, int) else 1
         if isinstance(error, TiamatError):
             status = error.exit_status
-            # The caller prints it, and the log may be read where that is not.
-            if self.log_is_elsewhere:
-                self.log.error("%s", error)
+            cause = error.__cause__
+            # The caller prints a line, perhaps not where the log is read.
+            if hasattr(self, "log") and (self.log_is_elsewhere or cause):
+                self.log.error("%s", error, exc_info=cause)
         self.close(status)
 
     @property
     def log_is_elsewhere(self) -> bool:
-        """Whether the error log is there, and is not what the command prints to."""
-        return hasattr(self, "log") and self.config.errorlog != "-"
+        """Whether the error log is not what the command prints to."""
+        return self.config.errorlog != "-"
 
     def close(self, status: int) -> None:
         """Leave nothing behind; a command that waits ends with us, with *status*."""

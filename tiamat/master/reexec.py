@@ -150,7 +150,7 @@ class Succession:
             self.successor = pid
             return
         try:
-            server.call(server.cfg.pre_exec, server)
+            server.call("pre_exec", server)
             become_new_master(server.cfg, listeners, master)
         except BaseException:
             server.log.exception("can't become a new master")

@@ -135,7 +135,7 @@ class Reload:
         )
         arbiter.roster.commit(candidate)
         arbiter.premises.change(plan)
-        arbiter.server.call(plan.config.on_reload, arbiter.server)
+        arbiter.server.call("on_reload", arbiter.server)
         arbiter.keeper.set_target(plan.config.workers)
         self.next()
 

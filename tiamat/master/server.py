@@ -1,9 +1,12 @@
 """What hooks see of the master, and how they are called."""
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from tiamat.workers.hooks import report
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tiamat.config import Config
     from tiamat.master.arbiter import Arbiter
     from tiamat.observe.log import Log
@@ -62,12 +65,19 @@ class Server:
         """How many workers there shall be."""
         return self._arbiter.roster.target
 
-    def call(self, hook: Callable[..., object] | None, *args: object) -> None:
-        """Call a hook if there is one; what it raises is logged and no more."""
+    def call(self, name: str, *args: object, config: "Config | None" = None) -> None:
+        """
+        Call a hook if there is one; what it raises is logged and no more.
+
+        Args:
+            name: of the setting.
+            args: for the hook.
+            config: the settings that it is of; those in force if not given.
+        """
+        hook: Callable[..., object] | None = getattr(config or self.cfg, name)
         if hook is None:
             return
         try:
             hook(*args)
-        except Exception:
-            name = getattr(hook, "__name__", repr(hook))
-            self.log.exception("the hook %s failed", name)
+        except Exception as error:
+            report(self.log, name, error)

@@ -153,7 +153,7 @@ def spawn(
         )
     )
     forked = Forked(worker, member, here, row, reader)
-    server.call(plan.config.pre_fork, server, worker)
+    server.call("pre_fork", server, worker, config=plan.config)
     row.times[STARTED_AT] = member.since
     row.counts[GENERATION], row.counts[SLOT] = member.generation, member.slot
     try:

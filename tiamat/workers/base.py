@@ -32,7 +32,7 @@ from tiamat.system.messages import Failed, Message, Ready, Retiring
 from tiamat.system.scoreboard import Row
 from tiamat.system.signals import Wakeup
 from tiamat.system.sockets import Listener
-from tiamat.workers import signals
+from tiamat.workers import hooks, signals
 from tiamat.workers.helper import Helper
 
 BOOT_FAILED: Final = StartupError.exit_status
@@ -181,13 +181,11 @@ class Worker:
         self.wakeup.wake_on_signals()
         signals.install(self)
         os.register_at_fork(after_in_child=self.forget)
-        if self.cfg.post_fork is not None:
-            self.cfg.post_fork(self.server, self)
+        hooks.must(self.cfg, "post_fork", self.server, self)
         self.init_process()
         Helper(self).start()
         self.load()
-        if self.cfg.post_worker_init is not None:
-            self.cfg.post_worker_init(self)
+        hooks.must(self.cfg, "post_worker_init", self)
         # What is here by now stays: the collector need not look at it any more, nor
         # write into pages that are shared with the master.
         gc.collect()
@@ -310,8 +308,8 @@ class Worker:
             return
         try:
             hook(*args)
-        except Exception:
-            self.log.exception("%s: the hook %s failed", self, name)
+        except Exception as error:
+            hooks.report(self.log, name, error, f"{self}: ")
 
     def forget(self) -> None:
         """
