@@ -227,6 +227,18 @@ def test_a_slot_that_fails_does_not_slow_the_others() -> None:
     assert ["spawn 1"] == settle(roster, 1.0)
 
 
+def test_a_slot_that_has_its_next_worker_does_not_wait_for_it() -> None:
+    """A worker that is condemned is replaced at once, before it is gone."""
+    roster = serving(1)
+    roster.slots[0].failures = 5
+    silent = roster.members()[0]
+    roster.condemned(silent, 1.0)
+
+    assert ["spawn 0"] == settle(roster, 1.0)
+    assert 0.0 == roster.exited(silent, 1.0)
+    assert 6 == roster.slots[0].failures
+
+
 def test_a_worker_that_was_to_go_is_no_failure() -> None:
     """Neither one that drains, nor one that was due and died before it was told."""
     roster = serving(2)

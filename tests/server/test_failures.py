@@ -381,6 +381,22 @@ def test_a_silent_worker_is_killed_with_stack_and_request(serve: Serve) -> None:
     assert 'time.sleep(float(environ["QUERY_STRING"]' in server.log
 
 
+def test_a_replacement_that_is_there_is_not_announced(serve: Serve) -> None:
+    """
+    Who is killed for its timeout has a replacement already: nobody waits for one.
+    """
+    server = serve("apps.slow:app", "--timeout=1")
+    server.expect("killed by SIG")
+    for number in (1, 2):
+        client = server.begin("/?50")
+        server.wait_for_log("silent for", times=number)
+        server.wait_for_log(r"gen=1 pid=\d+ serves", times=number + 1)
+        client.close()
+    server.stop()
+
+    assert "the next one" not in server.log
+
+
 def test_an_idle_worker_is_not_silent(serve: Serve) -> None:
     """
     Nobody asks for longer than `timeout`, and the worker lives on.

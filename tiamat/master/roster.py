@@ -267,7 +267,8 @@ class Roster:
         A worker was reaped.
 
         Returns:
-            How long its slot has to wait for the next one, in seconds.
+            How long its slot has to wait for the next one, in seconds; 0 also if
+            that is there already, since this one was condemned.
         """
         slot = self.slots[member.slot]
         lost = member.state is not D and not member.due
@@ -280,7 +281,8 @@ class Roster:
             return 0.0
         if now - member.admitted_at > PROVEN:
             slot.failures = 0
-        return slot.fail(now) if lost else 0.0
+        delay = slot.fail(now) if lost else 0.0
+        return 0.0 if any(m.stays and not m.candidate for m in slot.members) else delay
 
     def forgive(self, now: float, gap: float) -> None:
         """
