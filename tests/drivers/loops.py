@@ -3,6 +3,7 @@
 import logging
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -32,6 +33,7 @@ class Running:
         row = Scoreboard(4).take()
         self.loop = EventedLoop([self.listener], service, row, gateway.run)
         self.stopping = False
+        self.draining = False
         self.loop.accept()
         self.thread = threading.Thread(target=self.run)
         self.thread.start()
@@ -39,6 +41,9 @@ class Running:
     def run(self) -> None:
         while not self.stopping:
             self.loop.turn(0.05)
+        if self.draining:
+            self.loop.close_listeners()
+            self.loop.drain(time.monotonic() + 20)
         self.loop.close()
 
     def connect(self) -> socket.socket:

@@ -3,13 +3,15 @@
 import os
 import tempfile
 import threading
-import time
 from pathlib import Path
 from typing import Any
 
 from drivers.loops import read_all, running
+from running import wait_until
 
 from tiamat.drivers.evented import READ_SIZE
+from tiamat.drivers.service import Timeouts
+from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.limits import Limits
 
 LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
@@ -65,11 +67,7 @@ def test_nothing_stays_open_behind_a_client_that_goes() -> None:
             with server.connect() as sock:
                 sock.sendall(LAST % b"file")
                 sock.recv(1)
-        deadline = time.monotonic() + 20
-        while server.loop.connections and time.monotonic() < deadline:
-            server.ask(LAST % b"file")
-
-        assert 0 == server.loop.connections
+        wait_until(lambda: not server.loop.connections, "all connections are closed")
 
 
 def test_a_body_is_whole_however_requests_before_it_are_timed() -> None:
@@ -93,8 +91,7 @@ def test_a_body_is_whole_however_requests_before_it_are_timed() -> None:
     )
     with running(app) as server, server.connect() as sock:
         sock.sendall(get % b"first" + get % b"second" + post)
-        while sizes[:2] != [0, 0]:
-            time.sleep(0.01)
+        wait_until(lambda: sizes[:2] == [0, 0], "the first two are answered")
         sock.sendall(b"b" * 10)
         answer = read_all(sock)
 
@@ -234,3 +231,73 @@ def test_what_was_no_request_is_reported_too() -> None:
         answer = server.ask(b"GET / HTTP/1.1\r\n\r\n")
 
     assert [(400, len(answer.partition(b"\r\n\r\n")[2]))] == reported
+
+
+def test_a_body_that_nobody_will_read_leaves_no_file() -> None:
+    """
+    A request that is refused with its body already spooled gives the file back.
+    """
+    files: list[Any] = []
+
+    def refuse(request: Any, *_: object) -> None:
+        files.append(request.body.file)
+        raise ProtocolError("two fields of a proxy contradict each other")
+
+    with running(never) as server:
+        server.loop.environ = refuse  # type: ignore[assignment]
+        head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 200000\r\n\r\n"
+        answer = server.ask(head + b"x" * 200_000)
+
+    assert (b"400", [True]) == (answer.split()[1], [file.closed for file in files])
+
+
+def test_a_body_that_stalls_gets_408() -> None:
+    """
+    A body of which no byte comes for the body timeout is waited for no longer.
+    """
+    with running(never, Timeouts(body=0.2)) as server:
+        head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 9\r\n\r\n"
+        answer = server.ask(head + b"x")
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def endless(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answer with more than sockets take."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"e" * 30_000_000]
+
+
+def test_a_reader_that_stalls_is_let_go() -> None:
+    """
+    Who takes no byte of its response for the write timeout is closed.
+    """
+    with running(endless, Timeouts(write=0.2)) as server, server.connect() as sock:
+        sock.sendall(LAST % b"")
+        wait_until(lambda: server.loop.handled, "the application has answered")
+        wait_until(lambda: not server.loop.connections, "the connection is closed")
+
+
+def test_beyond_the_spool_limit_the_application_waits_for_its_reader() -> None:
+    """
+    The disk is not filled for one client; it gets its whole response all the same.
+    """
+    with running(endless) as server, server.connect() as sock:
+        server.loop.service.response_spool_limit = 1_000_000
+        sock.sendall(LAST % b"")
+        answer = read_all(sock)
+
+    assert b"e" * 30_000_000 == answer.partition(b"\r\n\r\n")[2]
+
+
+def test_who_stalls_beyond_the_spool_limit_holds_the_others_up_no_longer() -> None:
+    """
+    That wait ends with the write timeout, and the next client is served.
+    """
+    with running(endless, Timeouts(write=0.2)) as server, server.connect() as sock:
+        server.loop.service.response_spool_limit = 1_000_000
+        sock.sendall(LAST % b"")
+        wait_until(lambda: server.loop.handled, "the application has answered")
+        refused = server.ask(b"GET / HTTP/1.1\r\n\r\n")
+
+    assert refused.startswith(b"HTTP/1.1 400 ")

@@ -1,10 +1,16 @@
 """The selector loop: who waits for whom."""
 
+import errno
+import socket
 from typing import Any
 
+import pytest
 from drivers.loops import read_all, read_until, running
+from running import wait_until
 
+from tiamat.drivers import evented
 from tiamat.drivers.service import Timeouts
+from tiamat.system.poller import PollPoller
 
 GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
 LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
@@ -157,3 +163,115 @@ def test_a_client_that_waits_for_100_hears_it() -> None:
 
     assert interim == b"HTTP/1.1 100 Continue\r\n\r\n"
     assert answer.endswith(b"\r\n\r\n3")
+
+
+def test_the_loop_runs_without_epoll(monkeypatch: pytest.MonkeyPatch) -> None:
+    """
+    Where there is no epoll, poll does: keep-alive, a slow reader, an end.
+    """
+    monkeypatch.setattr(evented, "make_poller", PollPoller)
+    with running(large) as server, server.connect() as slow:
+        slow.sendall(LAST % b"large")
+        with server.connect() as sock:
+            sock.sendall(GET % b"one")
+            first = read_until(sock, b"/one")
+            sock.sendall(LAST % b"two")
+            second = read_all(sock)
+        answer = read_all(slow)
+
+    assert (b"/one", b"/two") == (first[-4:], second[-4:])
+    assert answer.count(b"x") == 20_000_000
+
+
+def test_a_connection_yields_to_an_idle_worker() -> None:
+    """
+    While another worker is idle a response closes its connection; pipelined
+    requests that are here already are answered first.
+    """
+    with running(echo_path) as server:
+        server.loop.always_keeps = False
+        server.loop._others_idle = lambda: True
+        alone = server.ask(GET % b"one")
+        behind = server.ask(GET % b"one" + GET % b"two")
+        server.loop._others_idle = lambda: False
+        with server.connect() as sock:
+            sock.sendall(GET % b"one")
+            kept = read_until(sock, b"/one")
+
+    closes = [answer.count(b"Connection: close") for answer in (alone, behind, kept)]
+    assert [1, 1, 0] == closes
+    assert behind.endswith(b"/two")
+
+
+def test_at_the_limit_the_longest_silent_connection_makes_room() -> None:
+    """
+    A new client is served, however many say nothing; the oldest of those goes.
+    """
+    with running(echo_path) as server:
+        server.loop.service.limit_connections = 3
+        silent = []
+        for _ in range(3):
+            silent.append(server.connect())
+            wait_until(lambda: server.loop.connections == len(silent), "it is open")
+        answer = server.ask(LAST % b"new")
+        gone = silent[0].recv(1)
+        silent[2].sendall(LAST % b"late")
+        late = read_all(silent[2])
+        for sock in silent:
+            sock.close()
+
+    assert (b"/new", b"", b"/late") == (answer[-4:], gone, late[-5:])
+
+
+class Exhausted(socket.socket):
+    """A listener that can't accept for want of descriptors, as often as told."""
+
+    times = 0
+    tries = 0
+
+    def accept(self) -> Any:
+        self.tries += 1
+        if self.times:
+            self.times -= 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+def test_without_descriptors_accepting_pauses(caplog: pytest.LogCaptureFixture) -> None:
+    """
+    The loop sleeps meanwhile, says so once, and then serves who waited.
+    """
+    with running(echo_path) as server:
+        listener = Exhausted(fileno=server.listener.detach())
+        listener.setblocking(False)
+        listener.times = 2
+        server.loop._listeners[listener.fileno()] = listener
+        answer = server.ask(LAST % b"late")
+
+    assert answer.endswith(b"/late")
+    assert 3 == listener.tries
+    assert 2 == caplog.text.count("accept: Too many open files, pausing")
+
+
+def test_an_idle_connection_is_answered_while_draining() -> None:
+    """
+    It stays for its next request, hears that this is the last, and the drain ends.
+    """
+    with (
+        running(echo_path, Timeouts(keepalive=20)) as server,
+        server.connect() as sock,
+    ):
+        sock.sendall(GET % b"one")
+        read_until(sock, b"/one")
+        server.draining = server.stopping = True
+        wait_until(lambda: not server.loop.accepting, "nobody is accepted any more")
+        sock.sendall(GET % b"two")
+        answer = read_all(sock)
+        server.thread.join(20)
+        over = not server.thread.is_alive()
+
+    assert (b"/two", 1, True) == (
+        answer[-4:],
+        answer.count(b"Connection: close"),
+        over,
+    )

@@ -6,7 +6,6 @@ never the worker. A slow reader neither: what it doesn't take waits outside the
 application. Requests of one connection are answered in order, one at a time.
 """
 
-import select
 import socket
 from enum import IntEnum
 from typing import TYPE_CHECKING, BinaryIO, Final
@@ -17,6 +16,7 @@ from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST, Connection
 from tiamat.protocol.request import Body, Request
 from tiamat.protocol.response import Response, refusal
+from tiamat.system.poller import IN, OUT
 from tiamat.system.spool import spool_file, write_all
 from tiamat.types import Environ
 
@@ -192,6 +192,7 @@ class EventedConnection:
                 spool = finish_spool(request.body)
             environ = loop.environ(request, self.base, self.peer)
         except (ProtocolError, OSError) as error:
+            discard_body(request)
             self._refuse_for(error)
             return
         loop.handle(request, response, self, environ)
@@ -233,7 +234,7 @@ class EventedConnection:
             http.resume()
             if http.holding != self.muted:
                 self.muted = http.holding
-                self.loop.watch(self, 0 if self.muted else select.EPOLLIN)
+                self.loop.watch(self, 0 if self.muted else IN)
             self.wait_until(HEAD, self.loop.service.timeouts.header)
             self.wait_for_more()
             return
@@ -312,7 +313,7 @@ class EventedConnection:
         out = self.out
         if out is None:
             out = self.out = Outgoing(self.loop.service.spool_directory)
-            self.loop.watch(self, select.EPOLLOUT)
+            self.loop.watch(self, OUT)
             self.wait_until(WRITE, self.loop.service.timeouts.write)
         return out
 
@@ -321,7 +322,7 @@ class EventedConnection:
             if out.send(self.sock):
                 self._all_sent()
         except BlockingIOError:
-            pass  # EPOLLOUT tells when
+            pass  # OUT tells when
         except OSError:
             self.broken = True
 
@@ -347,7 +348,7 @@ class EventedConnection:
             self.out.close()
             self.out = None
             self.muted = False
-            self.loop.watch(self, select.EPOLLIN)
+            self.loop.watch(self, IN)
 
     # Ending
 
@@ -375,15 +376,14 @@ class EventedConnection:
             self.abort()
             return
         self.wait_until(LINGER, self.loop.service.timeouts.linger)
-        self.loop.watch(self, select.EPOLLIN)
+        self.loop.watch(self, IN)
 
     def abort(self) -> None:
         """Close now."""
         if self.reported is not None:
             self._report(self.reported)
         for request in self.http.requests:
-            if request.body is not None and request.body.file is not None:
-                request.body.file.close()
+            discard_body(request)
         self.http.requests.clear()
         if self.out is not None:
             self.out.close()
@@ -398,3 +398,9 @@ def finish_spool(body: Body) -> BinaryIO | None:
         write_all(body.file, body.take())
         body.file.seek(0)
     return body.file
+
+
+def discard_body(request: Request) -> None:
+    """Give back the file of a body that nobody will read."""
+    if request.body is not None and request.body.file is not None:
+        request.body.file.close()

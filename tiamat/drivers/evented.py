@@ -23,18 +23,13 @@ from tiamat.drivers.outgoing import Outgoing
 from tiamat.drivers.service import Service
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.protocol.request import Request
+from tiamat.system.poller import EXCLUSIVE, GONE, IN, make_poller
 from tiamat.types import Environ
 
 _MAX_EVENTS: Final = 256
 
 # One turn reads so much of each connection before anybody is served.
 READ_SIZE: Final = 16384
-
-_IN: Final = select.EPOLLIN
-
-# Both directions are closed: nobody is left to read an answer. A peer that has
-# only ended its sending side shows as EPOLLIN.
-_GONE: Final = select.EPOLLERR | select.EPOLLHUP
 
 _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
 
@@ -100,7 +95,7 @@ class EventedLoop:
         self.note = row.note
         self.environ = service.gateway.environ
         self.reports = service.finished is not None
-        self._epoll = select.epoll()
+        self._poller = make_poller()
         self._connections: dict[int, EventedConnection] = {}
         self._listeners = {sock.fileno(): sock for sock in listeners}
         self._bases = {sock.fileno(): self._base(sock) for sock in listeners}
@@ -115,9 +110,9 @@ class EventedLoop:
         Let go of all sockets, in a process that the application forks.
 
         As long as that process held them, a client would see no end behind our
-        last byte, and a socket that we close would stay in our epoll set.
+        last byte, and a socket that we close would stay in our poller.
         """
-        self._epoll.close()
+        self._poller.close()
         for connection in self._connections.values():
             connection.sock.close()
 
@@ -143,7 +138,7 @@ class EventedLoop:
         """
         self.row.end()
         self.row.beat(self.now)
-        events = self._epoll.poll(0 if self.ready else timeout, _MAX_EVENTS)
+        events = self._poller.poll(0 if self.ready else timeout, _MAX_EVENTS)
         now = self.now = self.clock()
         if now >= self.refresh_at:
             self.refresh()
@@ -168,9 +163,9 @@ class EventedLoop:
             if connection is None:
                 if fileno in self._wakeups:
                     self._wakeups[fileno]()
-            elif mask & _GONE:
-                connection.abort()
-            elif mask & _IN:
+            elif mask & GONE:
+                connection.abort()  # nobody is left to read an answer
+            elif mask & IN:
                 try:
                     received.append((connection, connection.sock.recv(READ_SIZE)))
                 except BlockingIOError:
@@ -224,7 +219,7 @@ class EventedLoop:
     def watch_wakeup(self, fileno: int, call: Callable[[], object]) -> None:
         """Call *call* in the turn in which *fileno* becomes readable."""
         self._wakeups[fileno] = call
-        self._epoll.register(fileno, select.EPOLLIN)
+        self._poller.register(fileno, IN)
 
     # Accepting
 
@@ -232,9 +227,8 @@ class EventedLoop:
         """Begin to take connections."""
         self.accepting = True
         self.always_keeps = self.keepalive > 0 and self._others_idle is None
-        flags = select.EPOLLIN | getattr(select, "EPOLLEXCLUSIVE", 0)
         for fileno in self._listeners:
-            self._epoll.register(fileno, flags)
+            self._poller.register(fileno, IN | EXCLUSIVE)
 
     def _accept(self, listener: socket.socket) -> bool:
         """Take one connection; False if there was none."""
@@ -252,8 +246,8 @@ class EventedLoop:
             self._evict(limit // 100)
         fileno = connection.fileno
         self._connections[fileno] = connection
-        self._epoll.register(fileno, select.EPOLLIN)
-        self.look_at([(fileno, _IN)])  # who connects has mostly said something
+        self._poller.register(fileno, IN)
+        self.look_at([(fileno, IN)])  # who connects has mostly said something
         return True
 
     def _pause_accepting(self, error: OSError) -> None:
@@ -264,7 +258,7 @@ class EventedLoop:
         if error.errno == errno.EMFILE:
             self._evict(len(self._connections) // 10)
         for fileno in self._listeners:
-            self._epoll.unregister(fileno)
+            self._poller.unregister(fileno)
         self.accepting = False
         self._resume_at = self.now + _ACCEPT_PAUSE
         self._sweep_at = min(self._sweep_at, self._resume_at)
@@ -290,7 +284,7 @@ class EventedLoop:
         for fileno, listener in self._listeners.items():
             if accepting:
                 with suppress(OSError):  # another thread was first
-                    self._epoll.unregister(fileno)
+                    self._poller.unregister(fileno)
             listener.close()
         self._listeners = {}
         self._resume_at = 0.0
@@ -320,7 +314,7 @@ class EventedLoop:
     def watch(self, connection: EventedConnection, mask: int) -> None:
         """Wait for reading or for writing."""
         if connection.fileno in self._connections:
-            self._epoll.modify(connection.fileno, mask)
+            self._poller.modify(connection.fileno, mask)
 
     def forget(self, connection: EventedConnection) -> None:
         """A connection closes."""
@@ -415,7 +409,7 @@ class EventedLoop:
         for connection in list(self._connections.values()):
             connection.abort()
         self.close_listeners()
-        self._epoll.close()
+        self._poller.close()
 
 
 def _abandon(reference: "weakref.ref[EventedLoop]") -> None:
