@@ -532,3 +532,21 @@ def test_a_trusted_proxy_may_set_the_mount_point() -> None:
     assert "me" == believed["HTTP_REMOTE_USER"]
     assert ("", "/shop/a") == (strange["SCRIPT_NAME"], strange["PATH_INFO"])
     assert not {"HTTP_REMOTE_USER", "HTTP_SCRIPT_NAME", "HTTP_X_OTHER"} & {*strange}
+
+
+def test_who_goes_before_the_head_gets_one_all_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """
+    A stream that nobody hears any more has a status and a size in the access log.
+    """
+    monkeypatch.setattr(Wire, "broken", True)
+
+    def app(environ: dict[str, Any], start_response: Any) -> Iterator[bytes]:
+        start_response("200 OK", PLAIN)
+        yield b"one"
+        yield b"two"
+
+    response = Answer(app).response
+
+    assert (200, 3) == (response.status, response.sent)

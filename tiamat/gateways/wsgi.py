@@ -321,7 +321,7 @@ class WSGIGateway:
         if isinstance(body, (list, tuple)) and len(body) < 2:
             size = len(body[0]) if body else 0
         for chunk in body:
-            if transport.broken:
+            if transport.broken and response.status:
                 return  # or who streams for ever would do so for nobody
             if not isinstance(chunk, bytes):
                 raise TypeError(
