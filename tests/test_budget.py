@@ -16,8 +16,8 @@ from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser_httptools import Parser
 from tiamat.system.scoreboard import Scoreboard
 
-BUDGET = 30
-"""Raising it is a change that needs a reason; today's number is in the test."""
+BUDGET = 19
+"""Today's number, where 30 is the most allowed. Raising it needs a reason."""
 
 REFERENCE = (
     b"GET /path?query=1 HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\n"
