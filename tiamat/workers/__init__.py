@@ -17,6 +17,17 @@ ALIASES: Final = {"sync": "tiamat.workers.sync:SyncWorker"}
 
 GROUP: Final = "tiamat.workers"
 
+GUNICORN: Final = frozenset(
+    ("gthread", "gevent", "gevent_wsgi", "gevent_pywsgi", "eventlet", "tornado")
+)
+"""Names of gunicorn's workers; its ``sync`` is as ours."""
+
+GUNICORN_PATHS: Final = ("gunicorn.workers.", "egg:gunicorn#")
+"""How they begin otherwise."""
+
+ASGI_PATHS: Final = ("uvicorn.workers.", "uvicorn_worker.")
+"""How the names of those begin that serve ASGI under gunicorn."""
+
 
 def load_worker_class(name: object) -> type["Worker"]:
     """
@@ -35,6 +46,7 @@ def load_worker_class(name: object) -> type["Worker"]:
         name = "sync"
     kind = find(name) if isinstance(name, str) else name
     if not (isinstance(kind, type) and issubclass(kind, Worker)):
+        refuse_gunicorn_s(f"{getattr(kind, '__module__', '')}.")
         raise ConfigError(
             f"worker_class {name!r} is no class of workers;"
             " they derive from tiamat.workers.base.Worker"
@@ -44,7 +56,10 @@ def load_worker_class(name: object) -> type["Worker"]:
 
 def find(name: str) -> object:
     """What stands under a name."""
-    path = ALIASES.get(name) or entry_point(name) or name
+    path = ALIASES.get(name) or entry_point(name)
+    if not path:
+        refuse_gunicorn_s(name)
+        path = name
     module, colon, attribute = path.partition(":")
     if not colon:
         module, _, attribute = path.rpartition(".")
@@ -63,6 +78,22 @@ def find(name: str) -> object:
         raise ConfigError(
             f"worker_class {name!r} can't be imported: {type(error).__name__}: {error}"
         ) from error
+
+
+def refuse_gunicorn_s(name: str) -> None:
+    """
+    Say what else there is, to who comes from gunicorn.
+
+    Raises:
+        ConfigError: it is the name of a worker of gunicorn's.
+    """
+    what = f"worker_class {name.rstrip('.')!r} is a gunicorn worker"
+    if name == "asgi" or name.startswith(ASGI_PATHS):
+        raise ConfigError(f"{what} for ASGI; Tiamat's asgi worker comes later")
+    if name in GUNICORN or name.startswith(GUNICORN_PATHS):
+        raise ConfigError(
+            f"{what} that Tiamat does not have yet; use sync with more workers"
+        )
 
 
 def entry_point(name: str) -> str:
