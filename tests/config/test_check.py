@@ -123,6 +123,13 @@ def test_a_child_of_the_application_does_not_keep_the_check_waiting(
     assert texts("forking") == []
 
 
+def test_a_parser_that_is_not_there_is_told(site: Path) -> None:
+    """Else the first worker would find out."""
+    (found,) = texts(http_parser="no_such_module:Parser")
+
+    assert "http_parser = 'no_such_module:Parser' can't be imported" in found
+
+
 def test_a_worker_class_that_is_not_there_is_told(site: Path) -> None:
     """The registry of worker classes knows what exists."""
 

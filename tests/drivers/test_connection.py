@@ -223,7 +223,7 @@ def test_what_was_no_request_is_reported_too() -> None:
     """
     reported: list[tuple[int, int]] = []
 
-    def note(response: Any, peer: tuple[str, str], seconds: float) -> None:
+    def note(request: object, response: Any, *_: object) -> None:
         reported.append((response.status, response.sent))
 
     with running(never) as server:

@@ -48,6 +48,7 @@ def check(config: Config, load_worker_class: Callable[[Any], Any]) -> list[Findi
     return [
         *check_application(config),
         *check_worker_class(config, load_worker_class),
+        *check_parser(config),
         *check_log(config),
         *check_addresses(config),
         *check_files(config),
@@ -81,6 +82,14 @@ def check_worker_class(
     """The worker class can be imported."""
     try:
         load_worker_class(config.worker_class)
+    except TiamatError as error:
+        yield Finding(str(error))
+
+
+def check_parser(config: Config) -> Iterator[Finding]:
+    """The parser can be imported."""
+    try:
+        config.load_parser()
     except TiamatError as error:
         yield Finding(str(error))
 

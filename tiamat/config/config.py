@@ -17,7 +17,7 @@ from tiamat.config.listening import Listening
 from tiamat.config.logs import Logs
 from tiamat.config.mechanics import Mechanics
 from tiamat.config.processes import Processes
-from tiamat.config.protocols import Protocols
+from tiamat.config.protocols import PARSER_CLASSES, Protocols
 from tiamat.config.sources import Sources, mtime
 from tiamat.errors import ConfigError
 
@@ -245,12 +245,26 @@ class Config(
             ConfigError: it can't be imported.
         """
         kind = self.logger_class
-        if isinstance(kind, str):
-            try:
-                return code.imported(kind)
-            except ValueError as error:
-                self.refuse("logger_class", str(error))
-        return kind
+        return self._load("logger_class", kind) if isinstance(kind, str) else kind
+
+    def load_parser(self) -> Any:
+        """
+        The class that parses requests.
+
+        Raises:
+            ConfigError: it can't be imported.
+        """
+        name = self.http_parser
+        return self._load("http_parser", PARSER_CLASSES.get(name, name))
+
+    def _load(self, name: str, path: str) -> Any:
+        """What stands under the dotted *path*, for the setting *name*."""
+        try:
+            return code.imported(path)
+        except ValueError as error:
+            self.refuse(name, str(error))
+        except Exception as error:  # of the module's own
+            self.refuse(name, f"fails: {type(error).__name__}: {error}")
 
 
 def complaint(name: str, value: object, origin: str, reason: str) -> str:

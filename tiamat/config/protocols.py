@@ -1,7 +1,16 @@
 """How requests are read, and whom to believe about them."""
 
+from typing import Final
+
 from tiamat.config import kinds
 from tiamat.config.setting import FromEnviron, Section, Setting
+
+PARSER_CLASSES: Final = {
+    "auto": "tiamat.protocol.parser_httptools:Parser",
+    "httptools": "tiamat.protocol.parser_httptools:Parser",
+    "h11": "tiamat.protocol.parser_h11:Parser",
+}
+"""By name, so that whoever serves nothing loads none of them."""
 
 
 class Protocols(Section):

@@ -167,7 +167,7 @@ class EventedConnection:
             response = Response(NO_REQUEST)
             response.status = status
             response.sent = len(data.partition(b"\r\n\r\n")[2])
-            self.loop.service.refused(response, self.peer, 0.0)
+            self.loop.service.refused(None, response, None, self.peer, 0.0)
         self.closing = True
         if self.out is None:
             self.close_slowly()

@@ -11,11 +11,13 @@ from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
 from tiamat.types import Environ
 
-Refused = Callable[[Response, tuple[str, str], float], None]
-"""Called behind the answer to what was no request: response, peer, seconds."""
-
 Finished = Callable[[Request, Response, Environ, tuple[str, str], float], None]
 """Called behind the last byte: request, response, environ, peer, seconds it took."""
+
+Refused = Callable[
+    [Request | None, Response, Environ | None, tuple[str, str], float], None
+]
+"""The same behind the answer to what was no request, and so has no environ."""
 
 
 @dataclass(slots=True)

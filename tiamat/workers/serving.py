@@ -1,37 +1,22 @@
 """From settings to what a driver needs: everything chosen here, once per worker."""
 
-import importlib
 import resource
 import time
-from typing import TYPE_CHECKING, Any, Final, cast
+from typing import Any, Final, cast
 
 from tiamat.config import Config
+from tiamat.config.code import imported
 from tiamat.drivers.service import Finished, Refused, Service, Timeouts
-from tiamat.errors import ConfigError
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.observe.access import compile_format
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.forwarded import Trust
-from tiamat.protocol.headers import Names
-from tiamat.protocol.http1 import ParserFactory
+from tiamat.protocol.headers import HeaderMap, Names
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
-from tiamat.types import Address, Environ
+from tiamat.types import Environ
 from tiamat.workers.base import Worker
-
-if TYPE_CHECKING:
-    from tiamat.observe.access import Line
-
-PARSERS: Final = {
-    "auto": "tiamat.protocol.parser_httptools:Parser",
-    "httptools": "tiamat.protocol.parser_httptools:Parser",
-    "h11": "tiamat.protocol.parser_h11:Parser",
-}
-
-# What hooks see of a request. By name, as a user's own would be: nothing of
-# ours imports gunicorn's vocabulary.
-REQUEST_VIEW: Final = "tiamat.compat.request:RequestView"
 
 # Descriptors that are left to the application, the logs and us.
 _RESERVED: Final = 64
@@ -57,7 +42,7 @@ def make_service(worker: Worker) -> Service:
         worker.log,
         script_name=cfg.root_path,
         multiprocess=cfg.workers > 1,
-        sendfile=cfg.sendfile is not False,
+        sendfile=cfg.sendfile,
         trust=trust,
         refuse_underscores=cfg.header_map == "refuse",
         stopping=lambda: not worker.alive,
@@ -66,10 +51,8 @@ def make_service(worker: Worker) -> Service:
         gateway=gateway,
         log=worker.log,
         limits=make_limits(cfg),
-        names=Names(cast(Any, cfg.header_map), trust.forwarders),
-        parser=cast(
-            ParserFactory, named(PARSERS.get(cfg.http_parser, cfg.http_parser))
-        ),
+        names=Names(cast(HeaderMap, cfg.header_map), trust.forwarders),
+        parser=cfg.load_parser(),
         timeouts=Timeouts(
             header=cfg.header_timeout or FOREVER,
             body=cfg.body_timeout or FOREVER,
@@ -77,7 +60,7 @@ def make_service(worker: Worker) -> Service:
             keepalive=cfg.keepalive,
         ),
         finished=make_finished(worker),
-        refused=make_refused(worker),
+        refused=make_access(worker),
         spool_directory=cfg.tmp_upload_dir,
         response_spool_limit=cfg.response_spool_limit,
         limit_connections=cfg.limit_connections
@@ -98,11 +81,11 @@ def make_limits(cfg: Config) -> Limits:
 
 def make_finished(worker: Worker) -> Finished | None:
     """What follows the last byte of a response: the access log, ``post_request``."""
-    access = make_access(worker) if worker.log.access_wanted else None
+    access = make_access(worker)
     hook = worker.cfg.post_request
     if hook is None:
         return access
-    view = named(REQUEST_VIEW)
+    view = request_view()
 
     def finished(
         request: Request,
@@ -119,54 +102,33 @@ def make_finished(worker: Worker) -> Finished | None:
     return finished
 
 
-def make_access(worker: Worker) -> Finished:
-    """The access log; its format is compiled once."""
-    line = access_line(worker)
+def make_access(worker: Worker) -> Refused | None:
+    """The access log, if anybody wants one; its format is compiled once."""
+    if not worker.log.access_wanted:
+        return None
+    line = compile_format(worker.cfg.access_log_format)
     write = worker.log.access
 
-    def finished(
-        request: Request,
+    def access(
+        request: Request | None,
         response: Response,
-        environ: Environ,
+        environ: Environ | None,
         peer: tuple[str, str],
         seconds: float,
     ) -> None:
         began = time.time() - seconds
-        write(line(request, response, environ, address(peer), began, seconds))
+        write(line(request, response, environ, peer, began, seconds))
 
-    return finished
-
-
-def make_refused(worker: Worker) -> Refused | None:
-    """The access log of what was no request."""
-    if not worker.log.access_wanted:
-        return None
-    line = access_line(worker)
-    write = worker.log.access
-
-    def refused(response: Response, peer: tuple[str, str], seconds: float) -> None:
-        write(line(None, response, None, address(peer), time.time(), seconds))
-
-    return refused
+    return access
 
 
-def access_line(worker: Worker) -> "Line":
-    """What writes lines of the access log."""
-    try:
-        return compile_format(worker.cfg.access_log_format)
-    except ValueError as error:
-        raise ConfigError(f"access_log_format: {error}") from None
+def request_view() -> Any:
+    """
+    What hooks see of a request.
 
-
-def address(peer: tuple[str, str]) -> Address:
-    """A peer as sockets have it; Unix sockets have none."""
-    return (peer[0], int(peer[1])) if peer[0] else ""
-
-
-def named(name: str) -> Any:
-    """What ``module:attribute`` names."""
-    module, _, attribute = name.partition(":")
-    return getattr(importlib.import_module(module), attribute)
+    By name, as a user's own would be: nothing of ours knows gunicorn's words.
+    """
+    return imported("tiamat.compat.request:RequestView")
 
 
 def open_files() -> int:

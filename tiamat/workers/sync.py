@@ -2,12 +2,13 @@
 
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.evented import EventedLoop, Handle
+from tiamat.drivers.service import Service
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.protocol.request import Request
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
 from tiamat.types import Environ
 from tiamat.workers.base import Worker
-from tiamat.workers.serving import FOREVER, REQUEST_VIEW, make_service, named
+from tiamat.workers.serving import FOREVER, make_service, request_view
 
 HEARTBEAT = 1.0
 """At most so many seconds between two signs of life of an idle worker."""
@@ -21,11 +22,17 @@ class SyncWorker(Worker):
     they wait in the selector loop.
     """
 
+    service: Service
     loop: EventedLoop | None = None
+
+    def load(self) -> None:
+        """Load all that serves; what is wrong with it is a boot that fails."""
+        super().load()
+        self.service = make_service(self)
 
     def run(self) -> None:
         """Serve until told to stop, then drain."""
-        service = make_service(self)
+        service = self.service
         loop = self.loop = EventedLoop(
             [listener.sock for listener in self.listeners],
             service,
@@ -55,7 +62,7 @@ class SyncWorker(Worker):
         hook = self.cfg.pre_request
         if hook is None:
             return run
-        view = named(REQUEST_VIEW)
+        view = request_view()
 
         def handle(
             request: Request,
