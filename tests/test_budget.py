@@ -10,6 +10,7 @@ from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.evented import EventedLoop
 from tiamat.drivers.service import Service, Timeouts
 from tiamat.gateways.wsgi import WSGIGateway
+from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.headers import Names
 from tiamat.protocol.limits import Limits
@@ -37,13 +38,16 @@ def test_a_request_stays_within_its_frames() -> None:
     """
     common = CommonHeaders(b"tiamat")
     gateway = WSGIGateway(app, common, logging.getLogger("tests.budget"))
-    service = Service(gateway, gateway.log, Limits(), Names("drop"), Parser, Timeouts())
+    environs = Environs()
+    service = Service(
+        gateway, environs, gateway.log, Limits(), Names("drop"), Parser, Timeouts()
+    )
     loop = EventedLoop([], service, Scoreboard(1).take(), gateway.run)
     loop.accepting = True
     ours, theirs = socket.socketpair()
     with ours, theirs:
         ours.setblocking(False)
-        base = gateway.base_environ("example.com", "80", "http")
+        base = environs.base("example.com", "80", "http")
         connection = EventedConnection(loop, ours, ("1.2.3.4", "5"), base)
         loop._connections[ours.fileno()] = connection
         for _ in range(2):  # the first one fills the tables

@@ -11,6 +11,7 @@ from typing import Any
 from tiamat.drivers.evented import EventedLoop
 from tiamat.drivers.service import Service, Timeouts
 from tiamat.gateways.wsgi import WSGIGateway
+from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.headers import Names
 from tiamat.protocol.limits import Limits
@@ -29,7 +30,9 @@ class Running:
         self.listener.setblocking(False)
         common = CommonHeaders(b"tiamat")
         gateway = WSGIGateway(app, common, LOG)
-        service = Service(gateway, LOG, limits, Names("drop"), Parser, timeouts)
+        service = Service(
+            gateway, Environs(), LOG, limits, Names("drop"), Parser, timeouts
+        )
         row = Scoreboard(4).take()
         self.loop = EventedLoop([self.listener], service, row, gateway.run)
         self.stopping = False

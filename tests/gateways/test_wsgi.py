@@ -1,67 +1,11 @@
-"""PEP 3333: requests on the left, bytes on the right."""
+"""PEP 3333: what applications may do, and what becomes of it."""
 
-import gzip
-import logging
-import tempfile
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 from wsgiref.validate import validator
 
 import pytest
-
-from tiamat.gateways.wsgi import WSGIGateway, WSGIResponse
-from tiamat.protocol.dates import CommonHeaders
-from tiamat.protocol.forwarded import Trust
-from tiamat.protocol.headers import Names
-from tiamat.protocol.http1 import Connection
-from tiamat.protocol.limits import Limits
-from tiamat.protocol.parser_httptools import Parser
-
-PLAIN = [("Content-Type", "text/plain")]
-
-
-class Wire:
-    """A transport that keeps what it is given."""
-
-    broken = False
-
-    def __init__(self) -> None:
-        self.sent = b""
-        self.files: list[tuple[int, int]] = []
-
-    def write(self, *buffers: bytes) -> None:
-        self.sent += b"".join(buffers)
-
-    def write_file(self, fileno: int, offset: int, count: int) -> None:
-        self.files.append((offset, count))
-
-
-class Answer:
-    """What an application's answer to one request looks like on the wire."""
-
-    def __init__(
-        self,
-        app: Any,
-        request: bytes = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n",
-        **options: Any,
-    ) -> None:
-        common = CommonHeaders(b"tiamat")
-        common.refresh(0)
-        log = logging.getLogger("tests.gateways")
-        gateway = WSGIGateway(app, common, log, **options)
-        trust = options.get("trust")
-        names = Names("drop", trust.forwarders if trust is not None else ())
-        connection = Connection(Limits(), Parser, names)
-        connection.receive_data(request)
-        parsed = connection.requests[0]
-        base = gateway.base_environ("a", "80", "http")
-        self.environ = gateway.environ(parsed, base, ("1.2.3.4", "5"))
-        self.wire = Wire()
-        self.response = WSGIResponse(parsed)
-        gateway.run(parsed, self.response, self.wire, self.environ)
-        self.head, _, self.body = self.wire.sent.partition(b"\r\n\r\n")
-        self.lines = self.head.split(b"\r\n")
+from gateways.answers import PLAIN, Answer, Wire
 
 
 def test_the_validator_of_the_standard_library_is_content() -> None:
@@ -290,64 +234,6 @@ def test_the_application_says_close_server_and_date() -> None:
     assert b"Transfer-Encoding" not in answer.head
 
 
-def test_a_file_is_left_to_the_driver() -> None:
-    """
-    wsgi.file_wrapper around a real file is sent by descriptor, from where it is.
-    """
-    with tempfile.TemporaryFile() as file:
-        file.write(b"0123456789")
-        file.seek(4)
-
-        def app(environ: dict[str, Any], start_response: Any) -> Any:
-            start_response("200 OK", PLAIN)
-            return environ["wsgi.file_wrapper"](file)
-
-        answer = Answer(app)
-
-    assert b"Content-Length: 6" in answer.lines
-    assert [(4, 6)] == answer.wire.files
-
-
-def test_the_environ_is_what_the_request_was() -> None:
-    """
-    Path decoded, query raw, repeated fields joined, cookies by a semicolon.
-    """
-    request = (
-        b"GET /a%20b?c=%20 HTTP/1.1\r\nHost: a\r\nAccept: x\r\nAccept: y\r\n"
-        b"Cookie: a=1\r\nCookie: b=2\r\nX_Y: spoof\r\nContent-Type: t\r\n\r\n"
-    )
-
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", PLAIN)
-        return []
-
-    environ = Answer(app, request).environ
-
-    assert "/a b" == environ["PATH_INFO"]
-    assert "c=%20" == environ["QUERY_STRING"]
-    assert "/a%20b?c=%20" == environ["RAW_URI"]
-    assert "x,y" == environ["HTTP_ACCEPT"]
-    assert "a=1; b=2" == environ["HTTP_COOKIE"]
-    assert "t" == environ["CONTENT_TYPE"]
-    assert "HTTP_X_Y" not in environ
-    assert ("1.2.3.4", "5") == (environ["REMOTE_ADDR"], environ["REMOTE_PORT"])
-
-
-def test_the_mount_point_is_taken_off_the_path() -> None:
-    """
-    root_path is SCRIPT_NAME, and PATH_INFO what is below it.
-    """
-
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", PLAIN)
-        return []
-
-    request = b"GET /shop/cart HTTP/1.1\r\nHost: a\r\n\r\n"
-    environ = Answer(app, request, script_name="/shop").environ
-
-    assert ("/shop", "/cart") == (environ["SCRIPT_NAME"], environ["PATH_INFO"])
-
-
 def test_early_hints_go_before_the_response() -> None:
     """
     wsgi.early_hints sends a 103.
@@ -363,24 +249,6 @@ def test_early_hints_go_before_the_response() -> None:
     assert answer.wire.sent.startswith(
         b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\n\r\nHTTP/1.1 200"
     )
-
-
-def test_the_scheme_of_a_trusted_proxy_is_believed() -> None:
-    """
-    X-Forwarded-Proto from a peer of forwarded_allow_ips makes the scheme https.
-    """
-
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", PLAIN)
-        return []
-
-    request = b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\n\r\n"
-    secure = {"X-FORWARDED-PROTO": "https"}
-    believed = Answer(app, request, trust=Trust(["1.2.3.4"], secure))
-    strange = Answer(app, request, trust=Trust(["4.3.2.1"], secure))
-
-    assert "https" == believed.environ["wsgi.url_scheme"]
-    assert "http" == strange.environ["wsgi.url_scheme"]
 
 
 def test_write_may_be_called_with_nothing_to_send() -> None:
@@ -466,36 +334,6 @@ def test_a_stream_ends_when_nobody_hears_it(monkeypatch: pytest.MonkeyPatch) -> 
     assert [True] == closed
 
 
-def test_a_file_without_a_size_is_read() -> None:
-    """
-    What the kernel makes up has content although its size is 0.
-    """
-
-    def app(environ: dict[str, Any], start_response: Any) -> Any:
-        start_response("200 OK", PLAIN)
-        return environ["wsgi.file_wrapper"](Path("/proc/self/status").open("rb"))
-
-    answer = Answer(app)
-
-    assert ([], True) == (answer.wire.files, b"Name:" in answer.body)
-
-
-def test_a_file_that_decodes_is_read(tmp_path: Path) -> None:
-    """
-    Its descriptor has the bytes before they are decoded.
-    """
-    packed = tmp_path / "packed.gz"
-    packed.write_bytes(gzip.compress(b"unpacked"))
-
-    def app(environ: dict[str, Any], start_response: Any) -> Any:
-        start_response("200 OK", PLAIN)
-        return environ["wsgi.file_wrapper"](gzip.open(packed))
-
-    answer = Answer(app)
-
-    assert ([], True) == (answer.wire.files, b"unpacked" in answer.body)
-
-
 def test_hints_say_nothing_about_the_framing() -> None:
     """
     RFC 9110, 8.6: no Content-Length, no Transfer-Encoding in a 1xx.
@@ -509,29 +347,6 @@ def test_hints_say_nothing_about_the_framing() -> None:
         return [b"x"]
 
     assert [b"HTTP/1.1 103 Early Hints", b"Link: </a>"] == Answer(app).lines
-
-
-def test_a_trusted_proxy_may_set_the_mount_point() -> None:
-    """
-    SCRIPT_NAME from a peer of forwarded_allow_ips is one, from others nothing.
-    """
-
-    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        start_response("200 OK", PLAIN)
-        return []
-
-    request = (
-        b"GET /shop/a HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /shop\r\n"
-        b"Remote_User: me\r\nX_Other: 1\r\n\r\n"
-    )
-    forwarders = ["SCRIPT_NAME", "REMOTE_USER"]
-    believed = Answer(app, request, trust=Trust(["1.2.3.4"], {}, forwarders)).environ
-    strange = Answer(app, request, trust=Trust(["4.3.2.1"], {}, forwarders)).environ
-
-    assert ("/shop", "/a") == (believed["SCRIPT_NAME"], believed["PATH_INFO"])
-    assert "me" == believed["HTTP_REMOTE_USER"]
-    assert ("", "/shop/a") == (strange["SCRIPT_NAME"], strange["PATH_INFO"])
-    assert not {"HTTP_REMOTE_USER", "HTTP_SCRIPT_NAME", "HTTP_X_OTHER"} & {*strange}
 
 
 def test_who_goes_before_the_head_gets_one_all_the_same(

@@ -195,7 +195,7 @@ class EventedConnection:
             discard_body(request)
             self._refuse_for(error)
             return
-        loop.handle(request, response, self, environ)
+        loop.handle(response, self, environ)
         now = loop.now = loop.clock()
         if now >= loop.refresh_at:
             loop.refresh()

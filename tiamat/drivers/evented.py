@@ -22,7 +22,6 @@ from tiamat.drivers.connection import BODY, HEAD, IDLE, LINGER, WRITE, EventedCo
 from tiamat.drivers.outgoing import Outgoing
 from tiamat.drivers.service import Service
 from tiamat.gateways.wsgi import WSGIResponse
-from tiamat.protocol.request import Request
 from tiamat.system.poller import EXCLUSIVE, GONE, IN, make_poller
 from tiamat.types import Environ
 
@@ -38,7 +37,7 @@ _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
 _EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 _ACCEPT_PAUSE: Final = 0.5
 
-Handle = Callable[[Request, WSGIResponse, EventedConnection, Environ], None]
+Handle = Callable[[WSGIResponse, EventedConnection, Environ], None]
 
 
 class Row(Protocol):
@@ -93,7 +92,7 @@ class EventedLoop:
         self.row = row
         # Looked up once, since each request calls them.
         self.note = row.note
-        self.environ = service.gateway.environ
+        self.environ = service.environs.make
         self.reports = service.finished is not None
         self._poller = make_poller()
         self._connections: dict[int, EventedConnection] = {}
@@ -119,8 +118,8 @@ class EventedLoop:
     def _base(self, sock: socket.socket) -> Environ:
         name = sock.getsockname()
         if isinstance(name, tuple):
-            return self.service.gateway.base_environ(name[0], str(name[1]), "http")
-        return self.service.gateway.base_environ("localhost", "", "http")
+            return self.service.environs.base(name[0], str(name[1]), "http")
+        return self.service.environs.base("localhost", "", "http")
 
     # The turn
 

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from tiamat.gateways.wsgi import Log, WSGIGateway
+from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.headers import Names
 from tiamat.protocol.http1 import ParserFactory
 from tiamat.protocol.limits import Limits
@@ -46,6 +47,7 @@ class Service:
     """All that a connection needs to know, and no setting."""
 
     gateway: WSGIGateway
+    environs: Environs
     log: Log
     limits: Limits
     names: Names

@@ -5,35 +5,18 @@ The gateway knows no socket. It writes through a ``Transport``, which a driver
 is: small things, whole buffers, and files by their descriptor.
 """
 
-import io
-import os
-import stat
-import sys
-from collections.abc import Callable, Iterable, Iterator
-from io import BytesIO
-from typing import Any, BinaryIO, Final, Protocol
-from urllib.parse import unquote_to_bytes
+from collections.abc import Callable, Iterable
+from typing import Final, Protocol
 
-from tiamat.gateways.wsgi_input import complete_input
+from tiamat.gateways.wsgi_file import FileWrapper, sendable
 from tiamat.protocol.dates import CommonHeaders
-from tiamat.protocol.errors import InvalidResponse, ProtocolError
-from tiamat.protocol.forwarded import Trust
+from tiamat.protocol.errors import InvalidResponse
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
 from tiamat.types import Environ, ExcInfo, WSGIApp
 
-_FILE_CHUNK: Final = 65536
-
 # A body up to this goes into one piece of memory with its head.
 _SMALL: Final = 16384
-
-_PER_REQUEST: Final = (
-    "RAW_URI", "QUERY_STRING", "PATH_INFO", "REQUEST_METHOD",
-    "REMOTE_ADDR", "REMOTE_PORT", "wsgi.input", "wsgi.early_hints",
-)  # fmt: skip
-
-# A dictionary of 22 to 42 keys has 64 places (CPython); 21 would have 32.
-_ROOM: Final = 22
 
 
 class Transport(Protocol):
@@ -52,44 +35,6 @@ class Log(Protocol):
     def warning(self, msg: str, /, *args: object) -> None: ...
 
     def error(self, msg: str, /, *args: object, exc_info: BaseException) -> None: ...
-
-
-class _EnvironNames(dict[bytes, str]):
-    """``b"user-agent"`` → ``"HTTP_USER_AGENT"``; bounded, since clients name them."""
-
-    def __missing__(self, name: bytes) -> str:
-        key = name.decode("latin-1").upper().replace("-", "_")
-        if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-            key = "HTTP_" + key
-        if len(self) < 1024:
-            self[name] = key
-        return key
-
-
-_ENVIRON_NAMES: Final = _EnvironNames()
-
-
-class FileWrapper:
-    """
-    ``wsgi.file_wrapper``: a file that the server may send by itself.
-
-    PEP 3333, "Optional Platform-Specific File Handling".
-    """
-
-    def __init__(self, filelike: BinaryIO, block_size: int = _FILE_CHUNK) -> None:
-        self.filelike = filelike
-        self.block_size = block_size
-        if hasattr(filelike, "close"):
-            self.close = filelike.close
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        data = self.filelike.read(self.block_size)
-        if data:
-            return data
-        raise StopIteration
 
 
 class WSGIResponse(Response):
@@ -146,130 +91,33 @@ class WSGIResponse(Response):
 
 class WSGIGateway:
     """
-    Runs a WSGI application on complete requests.
+    Runs a WSGI application on complete requests; built once per worker.
 
-    Built once per worker; ``base_environ`` once per listener.
+    Args:
+        app: The application.
+        common: ``Server`` and ``Date``, kept fresh by whoever has a clock.
+        log: Hears what the application does wrong.
+        sendfile: Files of ``wsgi.file_wrapper`` are left to the driver.
+        stopping: Whether a SystemExit is the worker's and not the application's.
     """
 
-    # Options by keyword, each with its default: a class for them would say less.
-    def __init__(  # noqa: PLR0913
+    def __init__(
         self,
         app: WSGIApp,
         common: CommonHeaders,
         log: Log,
         *,
-        script_name: str = "",
-        multiprocess: bool = False,
         sendfile: bool = True,
-        trust: Trust | None = None,
-        refuse_underscores: bool = False,
         stopping: Callable[[], bool] = lambda: False,
     ) -> None:
         self.app = app
         self.common = common
         self.log = log
         self._sendfile = sendfile
-        self._trust = trust
-        self._refuses_underscores = refuse_underscores
         self._stopping = stopping
-        self._constant: Environ = {
-            "wsgi.version": (1, 0),
-            "wsgi.errors": sys.stderr,
-            "wsgi.multithread": False,
-            "wsgi.multiprocess": multiprocess,
-            "wsgi.run_once": False,
-            "wsgi.file_wrapper": FileWrapper,
-            "wsgi.input_terminated": True,
-            "SERVER_SOFTWARE": common.server.decode() or "tiamat",
-            "SCRIPT_NAME": script_name.rstrip("/"),
-        }
-
-    def base_environ(self, server_name: str, server_port: str, scheme: str) -> Environ:
-        """
-        What all requests on one listener have in common, with room for the rest.
-
-        A copy of a dictionary has the room of its original. Each key that a
-        request sets stands here already, and some more once stood behind them,
-        so that no environ has to grow, which costs as much as all its headers.
-        """
-        base: Environ = {
-            **self._constant,
-            "SERVER_NAME": server_name,
-            "SERVER_PORT": server_port,
-            "wsgi.url_scheme": scheme,
-            **dict.fromkeys(_PER_REQUEST),
-            "SERVER_PROTOCOL": "HTTP/1.1",
-        }
-        extra = [f"extra {number}" for number in range(_ROOM - len(base))]
-        base.update(dict.fromkeys(extra))
-        for _ in extra:
-            base.popitem()
-        return base
-
-    def environ(
-        self, request: Request, base: Environ, peer: tuple[str, str]
-    ) -> Environ:
-        """
-        The environ of *request*.
-
-        Raises:
-            ProtocolError: What a trusted proxy says contradicts itself.
-
-        Hot: once per request. What is constant is copied at once; each field is
-        one look-up and one decoding.
-        """
-        environ = base.copy()
-        environ["RAW_URI"] = target = request.target.decode("latin-1")
-        path, _, environ["QUERY_STRING"] = target.partition("?")
-        if "%" in path:
-            path = unquote_to_bytes(path.encode("latin-1")).decode("latin-1")
-        environ["PATH_INFO"] = path
-        environ["REQUEST_METHOD"] = request.method
-        if request.version != "1.1":
-            environ["SERVER_PROTOCOL"] = "HTTP/" + request.version
-        environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = peer
-        body = request.body
-        environ["wsgi.input"] = BytesIO() if body is None else complete_input(body)
-        names = _ENVIRON_NAMES
-        headers = request.headers
-        if len(headers) == len(request.fields):
-            for name, value in headers:
-                environ[names[name]] = value.decode("latin-1")
-        else:
-            add_repeated(environ, headers)
-        trust = self._trust
-        if (
-            trust is not None
-            and len(headers) > 1
-            and not request.fields.keys().isdisjoint(trust.names)
-        ):
-            self._believe(trust, environ, request)
-        if environ["SCRIPT_NAME"]:
-            strip_mount(environ)
-        return environ
-
-    def _believe(self, trust: Trust, environ: Environ, request: Request) -> None:
-        """Take what a trusted proxy says; of others, forget that they said it."""
-        trusted = trust.trusted(environ["REMOTE_ADDR"])
-        if trusted:
-            scheme = trust.scheme(request.fields)
-            if scheme is not None:
-                environ["wsgi.url_scheme"] = scheme
-        for name in trust.forwarders & request.fields.keys():
-            value = environ.pop(_ENVIRON_NAMES[name], None)
-            if trusted and name in (b"script_name", b"path_info"):
-                environ[name.decode().upper()] = value
-            elif trusted:
-                environ[_ENVIRON_NAMES[name]] = value
-            elif self._refuses_underscores:
-                raise ProtocolError("a header name with an underscore")
 
     def run(
-        self,
-        request: Request,
-        response: WSGIResponse,
-        transport: Transport,
-        environ: Environ,
+        self, response: WSGIResponse, transport: Transport, environ: Environ
     ) -> None:
         """
         Call the application and write what it answers, to the end.
@@ -343,20 +191,10 @@ class WSGIGateway:
 
     def _send_file(self, wrapper: FileWrapper, response: WSGIResponse) -> bool:
         """Let the driver send a real file; False if it isn't one."""
-        if not self._sendfile or response.status:
+        found = sendable(wrapper.filelike) if self._sendfile else None
+        if found is None or response.status:
             return False
-        if is_decoder(wrapper.filelike):
-            return False
-        try:
-            fileno = wrapper.filelike.fileno()
-            offset = wrapper.filelike.tell()
-            status = os.fstat(fileno)
-        except (AttributeError, OSError):
-            return False
-        size = status.st_size - offset
-        # Devices and what the kernel makes up in /proc have no size.
-        if not stat.S_ISREG(status.st_mode) or size <= 0:
-            return False
+        fileno, offset, size = found
         response.transport.write(response.head(size))
         count = response.file(size)
         if count:
@@ -366,12 +204,11 @@ class WSGIGateway:
 
     def _failed(self, error: BaseException, response: WSGIResponse) -> None:
         """Log what went wrong, and say so to the client if it can still hear."""
-        request = response.request
-        path = request.target.partition(b"?")[0].decode("latin-1")
+        where = method_and_path(response.request)
         if isinstance(error, InvalidResponse):
-            self.log.warning("%s %s: %s", request.method, path, error)
+            self.log.warning("%s: %s", where, error)
         else:
-            self.log.error("error handling %s %s", request.method, path, exc_info=error)
+            self.log.error("error handling %s", where, exc_info=error)
         if response.status:
             response.keep_alive = False
             return
@@ -383,9 +220,7 @@ class WSGIGateway:
 
     def _complain(self, response: Response) -> None:
         """What the application got wrong, and nobody was told by the response."""
-        request = response.request
-        path = request.target.partition(b"?")[0].decode("latin-1")
-        where = f"{request.method} {path}"
+        where = method_and_path(response.request)
         if response.excess:
             self.log.warning(
                 "%s: %d bytes beyond Content-Length cut", where, response.excess
@@ -399,32 +234,7 @@ class WSGIGateway:
             self.log.warning("%s: hop-by-hop header %s not passed on", where, names)
 
 
-def is_decoder(filelike: object) -> bool:
-    """Whether it reads otherwise than its descriptor: gzip.open gives such files."""
-    return isinstance(filelike, io.BufferedIOBase) and not isinstance(
-        filelike, (io.BufferedReader, io.BufferedRandom)
-    )
-
-
-def add_repeated(environ: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:
-    """
-    Fields of which some came more than once: joined by a comma, cookies by ``; ``.
-
-    RFC 9110, 5.3; RFC 6265, 5.4 has one Cookie field, HTTP/2 splits it.
-    """
-    for name, value in headers:
-        key = _ENVIRON_NAMES[name]
-        text = value.decode("latin-1")
-        if key in environ:
-            text = environ[key] + ("; " if key == "HTTP_COOKIE" else ",") + text
-        environ[key] = text
-
-
-def strip_mount(environ: Environ) -> None:
-    """PATH_INFO is what is below the mount point, SCRIPT_NAME (PEP 3333)."""
-    path = environ["PATH_INFO"]
-    mount = environ["SCRIPT_NAME"].rstrip("/")
-    if path == mount or path.startswith(mount + "/"):
-        environ["PATH_INFO"] = path[len(mount) :]
-    else:
-        environ["SCRIPT_NAME"] = ""
+def method_and_path(request: Request) -> str:
+    """What the log calls a request; queries have secrets."""
+    path = request.target.partition(b"?")[0].decode("latin-1")
+    return f"{request.method} {path}"

@@ -8,6 +8,7 @@ from tiamat.config import Config
 from tiamat.config.code import imported
 from tiamat.drivers.service import Finished, Refused, Service, Timeouts
 from tiamat.gateways.wsgi import WSGIGateway
+from tiamat.gateways.wsgi_environ import Environs
 from tiamat.observe.access import compile_format
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.forwarded import Trust
@@ -40,15 +41,18 @@ def make_service(worker: Worker) -> Service:
         worker.app,
         common,
         worker.log,
+        sendfile=cfg.sendfile,
+        stopping=lambda: not worker.alive,
+    )
+    environs = Environs(
         script_name=cfg.root_path,
         multiprocess=cfg.workers > 1,
-        sendfile=cfg.sendfile,
         trust=trust,
         refuse_underscores=cfg.header_map == "refuse",
-        stopping=lambda: not worker.alive,
     )
     return Service(
         gateway=gateway,
+        environs=environs,
         log=worker.log,
         limits=make_limits(cfg),
         names=Names(cast(HeaderMap, cfg.header_map), trust.forwarders),

@@ -4,7 +4,6 @@ from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.evented import EventedLoop, Handle
 from tiamat.drivers.service import Service
 from tiamat.gateways.wsgi import WSGIResponse
-from tiamat.protocol.request import Request
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
 from tiamat.types import Environ
 from tiamat.workers.base import Worker
@@ -65,13 +64,10 @@ class SyncWorker(Worker):
         view = request_view()
 
         def handle(
-            request: Request,
-            response: WSGIResponse,
-            connection: EventedConnection,
-            environ: Environ,
+            response: WSGIResponse, connection: EventedConnection, environ: Environ
         ) -> None:
-            self.call_hook("pre_request", self, view(request, environ))
-            run(request, response, connection, environ)
+            self.call_hook("pre_request", self, view(response.request, environ))
+            run(response, connection, environ)
 
         return handle
 

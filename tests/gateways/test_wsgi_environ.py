@@ -1,0 +1,72 @@
+"""Requests as an application sees them."""
+
+from gateways.answers import Answer, nothing
+
+from tiamat.protocol.forwarded import Trust
+
+
+def test_the_environ_is_what_the_request_was() -> None:
+    """
+    Path decoded, query raw, repeated fields joined, cookies by a semicolon.
+    """
+    request = (
+        b"GET /a%20b?c=%20 HTTP/1.1\r\nHost: a\r\nAccept: x\r\nAccept: y\r\n"
+        b"Cookie: a=1\r\nCookie: b=2\r\nX_Y: spoof\r\nContent-Type: t\r\n\r\n"
+    )
+
+    environ = Answer(nothing, request).environ
+
+    assert "/a b" == environ["PATH_INFO"]
+    assert "c=%20" == environ["QUERY_STRING"]
+    assert "/a%20b?c=%20" == environ["RAW_URI"]
+    assert "x,y" == environ["HTTP_ACCEPT"]
+    assert "a=1; b=2" == environ["HTTP_COOKIE"]
+    assert "t" == environ["CONTENT_TYPE"]
+    assert "HTTP_X_Y" not in environ
+    assert ("1.2.3.4", "5") == (environ["REMOTE_ADDR"], environ["REMOTE_PORT"])
+
+
+def test_the_mount_point_is_taken_off_the_path() -> None:
+    """
+    root_path is SCRIPT_NAME, and PATH_INFO what is below it.
+    """
+
+    request = b"GET /shop/cart HTTP/1.1\r\nHost: a\r\n\r\n"
+    environ = Answer(nothing, request, script_name="/shop").environ
+
+    assert ("/shop", "/cart") == (environ["SCRIPT_NAME"], environ["PATH_INFO"])
+
+
+def test_the_scheme_of_a_trusted_proxy_is_believed() -> None:
+    """
+    X-Forwarded-Proto from a peer of forwarded_allow_ips makes the scheme https.
+    """
+
+    request = b"GET / HTTP/1.1\r\nHost: a\r\nX-Forwarded-Proto: https\r\n\r\n"
+    secure = {"X-FORWARDED-PROTO": "https"}
+    believed = Answer(nothing, request, trust=Trust(["1.2.3.4"], secure))
+    strange = Answer(nothing, request, trust=Trust(["4.3.2.1"], secure))
+
+    assert "https" == believed.environ["wsgi.url_scheme"]
+    assert "http" == strange.environ["wsgi.url_scheme"]
+
+
+def test_a_trusted_proxy_may_set_the_mount_point() -> None:
+    """
+    SCRIPT_NAME from a peer of forwarded_allow_ips is one, from others nothing.
+    """
+
+    request = (
+        b"GET /shop/a HTTP/1.1\r\nHost: a\r\nSCRIPT_NAME: /shop\r\n"
+        b"Remote_User: me\r\nX_Other: 1\r\n\r\n"
+    )
+    forwarders = ["SCRIPT_NAME", "REMOTE_USER"]
+    believed = Answer(
+        nothing, request, trust=Trust(["1.2.3.4"], {}, forwarders)
+    ).environ
+    strange = Answer(nothing, request, trust=Trust(["4.3.2.1"], {}, forwarders)).environ
+
+    assert ("/shop", "/a") == (believed["SCRIPT_NAME"], believed["PATH_INFO"])
+    assert "me" == believed["HTTP_REMOTE_USER"]
+    assert ("", "/shop/a") == (strange["SCRIPT_NAME"], strange["PATH_INFO"])
+    assert not {"HTTP_REMOTE_USER", "HTTP_SCRIPT_NAME", "HTTP_X_OTHER"} & {*strange}
