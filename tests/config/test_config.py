@@ -3,6 +3,7 @@
 import logging
 import os
 import pwd
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -165,6 +166,26 @@ def test_modules_that_changed_since_are_named(
 
     assert again.changed_modules() == ["tiamat_test_changing"]
     monkeypatch.delitem(sys.modules, "tiamat_test_changing")
+
+
+def test_a_user_that_can_not_be_had_is_called_as_it_was_typed() -> None:
+    """Its name, not the number that it stands for."""
+    script = """
+import os
+from tiamat.config import Config
+Config.load(["--user=0"], {}, "/") if os.geteuid() == 0 else None
+os.geteuid() or os.seteuid(65534)
+Config.load(["--user=root"], {}, "/")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+    assert "--user 'root' can't be: only root runs workers as somebody" in done.stderr
 
 
 def test_a_user_without_a_group_gets_his_own(tmp_path: Path) -> None:

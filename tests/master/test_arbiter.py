@@ -92,7 +92,7 @@ def test_the_last_worker_is_not_removed(tmp_path: Path) -> None:
 
     assert [1, 2, 1] == targets
     assert 1 == arbiter.server.num_workers
-    assert 1 == path.read_text().count("TTOU: 1 workers from now on")
+    assert 1 == path.read_text().count("TTOU: 1 worker from now on")
 
 
 def test_the_pid_file_lives_as_long_as_the_master(serve: Serve, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from tiamat.master.roster import State
 from tiamat.system.messages import Failed
 
 EXITED = 0
+STATUS_1 = 1 << 8
 STATUS_3 = 3 << 8
 STATUS_4 = 4 << 8
 STATUS_255 = 255 << 8
@@ -24,8 +25,10 @@ ABORTED = int(signal.SIGABRT)
     ("state", "status", "expected"),
     [
         (State.DRAINING, EXITED, "[INFO] {name} exited\n"),
-        (State.KILLED, ABORTED, "[INFO] {name} killed by SIGABRT\n"),
-        (State.KILLED, KILLED, "[INFO] {name} killed by SIGKILL\n"),
+        (State.KILLED, STATUS_1, "[INFO] {name} ended after ABRT: silent for 9 s\n"),
+        (State.KILLED, ABORTED, "[INFO] {name} killed by SIGABRT: silent for 9 s\n"),
+        (State.KILLED, KILLED, "[INFO] {name} killed by SIGKILL: silent for 9 s\n"),
+        (State.KILLED, EXITED, "[INFO] {name} exited: silent for 9 s\n"),
         (State.SERVING, EXITED, "[WARNING] {name} exited, not asked to\n"),
         (State.SERVING, STATUS_255, "[ERROR] {name} exited with status 255\n"),
         (State.DRAINING, STATUS_255, "[ERROR] {name} exited with status 255\n"),
@@ -43,7 +46,7 @@ def test_an_end_is_as_loud_as_it_is_strange(
 ) -> None:
     """What we asked for is information; what nobody asked for is an error."""
     with child(tmp_path, state=state) as one:
-        report(one.log, one.forked, status)
+        report(one.log, one.forked, status, cause="silent for 9 s")
 
         assert one.logged.endswith(expected.format(name=one.forked))
         assert 1 == one.logged.count("\n")

@@ -376,6 +376,9 @@ def test_a_silent_worker_is_killed_with_stack_and_request(serve: Serve) -> None:
         r" in the application: GET /path\?50 for \d\.\d s"
     )
     server.wait_for_log(r"gen=1 pid=\d+ serves", times=2)
+    server.wait_for_log(
+        r"\[INFO\] worker 0 gen=1 pid=\d+ ended after ABRT: silent for \d\.\d s"
+    )
     client.close()
 
     assert 'time.sleep(float(environ["QUERY_STRING"]' in server.log

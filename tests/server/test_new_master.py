@@ -97,7 +97,7 @@ def test_a_second_new_master_is_refused(serve: Serve) -> None:
     server.wait_for_log("there is another master already", times=2)
 
     os.kill(new, signal.SIGTERM)
-    server.wait_for_log("the new master exited")
+    server.wait_for_log(r"\[INFO\] the new master exited\n")
 
 
 def test_a_new_master_that_fails_harms_nobody(serve: Serve) -> None:
@@ -108,7 +108,7 @@ def test_a_new_master_that_fails_harms_nobody(serve: Serve) -> None:
     server.get()
     server.config_path.write_text("timeout = 'soon'\n")
     server.signal(signal.SIGUSR2)
-    server.wait_for_log("the new master exited with status 1")
+    server.wait_for_log(r"\[ERROR\] the new master exited with status 1\n")
 
     assert 200 == server.get().status
     assert [] == [pid for pid in children(server.pid) if pid not in server.workers()]

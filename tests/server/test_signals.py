@@ -156,8 +156,10 @@ def test_ttin_adds_and_ttou_removes_a_worker(serve: Serve) -> None:
     with Load(server.address) as load:
         server.signal(signal.SIGTTIN)
         server.wait_for_log(r"worker 1 gen=1 pid=\d+ serves")
+        server.wait_for_log("TTIN: 2 workers from now on")
         server.signal(signal.SIGTTOU)
         server.wait_for_log(r"worker 1 gen=1 pid=\d+ exited")
+        server.wait_for_log("TTOU: 1 worker from now on")
         server.signal(signal.SIGTTOU)
         load.wait_for_requests()
 

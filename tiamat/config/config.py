@@ -53,6 +53,7 @@ class Config(
             name: copy.copy(setting.default) for name, setting in self.settings.items()
         }
         self.origins: dict[str, str] = {}
+        self.given: dict[str, object] = {}
         self.sources = Sources((), {}, os.getcwd())
         self.hidden: dict[str, str | None] | None = None
         for name, value in values.items():
@@ -149,12 +150,13 @@ class Config(
         except Exception as error:  # code of the user's: a factory, an import
             reason = f"fails: {type(error).__name__}: {error}"
             raise ConfigError(complaint(name, value, origin, reason)) from error
-        self.origins[name] = origin
+        self.origins[name], self.given[name] = origin, value
 
     def refuse(self, name: str, reason: str) -> NoReturn:
         """Raise a ConfigError about the value that a setting has."""
         origin = self.origin(name)
-        raise ConfigError(complaint(name, self.values[name], origin, reason))
+        value = self.given.get(name, self.values[name])
+        raise ConfigError(complaint(name, value, origin, reason))
 
     def finish(self) -> None:
         """Check what takes more than one value, and complete what is relative."""

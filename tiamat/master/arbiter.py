@@ -1,6 +1,7 @@
 """The arbiter: it keeps the workers, and does what signals and workers say."""
 
 import gc
+import logging
 import math
 import selectors
 import time
@@ -141,7 +142,9 @@ class Arbiter:
             if (forked := self.keeper.workers.get(pid)) is not None:
                 self.worker_exited(forked, status)
             elif self.premises.succession.reaped(pid):
-                self.log.error("the new master %s", process.status_in_words(status))
+                level = logging.ERROR if status else logging.INFO
+                words = process.status_in_words(status)
+                self.log.log(level, "the new master %s", words)
             else:
                 self.reload.reaped(pid, status)  # or a stranger's, if we are pid 1
 
@@ -234,13 +237,13 @@ class Arbiter:
         """TTIN: one worker more."""
         if not self.stopping:
             self.keeper.set_target(self.roster.target + 1)
-            self.log.info("TTIN: %d workers from now on", self.roster.target)
+            self.log.info("TTIN: %s from now on", self.roster.target_in_words)
 
     def remove_worker(self) -> None:
         """TTOU: one worker fewer, but not the last one."""
         if self.roster.target > 1:
             self.keeper.set_target(self.roster.target - 1)
-            self.log.info("TTOU: %d workers from now on", self.roster.target)
+            self.log.info("TTOU: %s from now on", self.roster.target_in_words)
 
     def remove_all_workers(self) -> None:
         """WINCH: no workers, until HUP or TTIN; not if it is a terminal's own."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from tiamat.errors import AppError, StartupError, TiamatError
 from tiamat.master.roster import State
 from tiamat.system.process import status_in_words
+from tiamat.workers.base import ABORTED
 
 if TYPE_CHECKING:
     from tiamat.master.spawn import Forked
@@ -23,7 +24,9 @@ ATTEMPTS: Final = 3
 """How often the first workers may die in other ways before the start has failed."""
 
 
-def report(log: "Log", forked: "Forked", status: int, known: str = "") -> None:
+def report(
+    log: "Log", forked: "Forked", status: int, known: str = "", cause: str = ""
+) -> None:
     """
     Log how a worker ended, as loud as it is strange.
 
@@ -32,6 +35,7 @@ def report(log: "Log", forked: "Forked", status: int, known: str = "") -> None:
         forked: the worker, in the state that it ended in.
         status: what ``waitpid`` said.
         known: a reason that the log has already, with its traceback.
+        cause: why we have killed it, if we have.
     """
     words = status_in_words(status)
     if forked.failure is not None:
@@ -41,7 +45,12 @@ def report(log: "Log", forked: "Forked", status: int, known: str = "") -> None:
         return
     killer = os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0
     state = forked.member.state
-    if state is State.KILLED or (state is State.DRAINING and is_obedient(status)):
+    if state is State.KILLED:
+        if os.WIFEXITED(status) and os.WEXITSTATUS(status) == ABORTED:
+            words = "ended after ABRT"
+        log.info("%s %s: %s", forked, words, cause)
+        return
+    if state is State.DRAINING and is_obedient(status):
         log.info("%s %s", forked, words)
         return
     if killer == signal.SIGKILL:

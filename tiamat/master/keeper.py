@@ -205,7 +205,9 @@ class Keeper:
     def bury(self, forked: Forked, status: int) -> None:
         """A worker was reaped: log it, let its place and its things go."""
         member = forked.member
-        deaths.report(self.premises.log, forked, status, self._failure)
+        condemned = self.condemned.pop(member.pid, None)
+        cause = condemned.cause if condemned is not None else ""
+        deaths.report(self.premises.log, forked, status, self._failure, cause)
         if forked.failure is not None:
             self._failure = forked.failure.text
         delay = self.roster.exited(member, monotonic())
@@ -215,7 +217,6 @@ class Keeper:
                 *(member.slot, self.roster.slot(member.slot).failures, delay),
             )
         del self.workers[member.pid]
-        self.condemned.pop(member.pid, None)
         self.scoreboard.free(forked.row)
         if not forked.deaf:
             self.selector.unregister(forked.channel)

@@ -204,6 +204,11 @@ class Roster:
         return self.slots.setdefault(number, Slot(number))
 
     @property
+    def target_in_words(self) -> str:
+        """How many workers there shall be: ``1 worker``, ``2 workers``."""
+        return f"{self.target} worker{'' if self.target == 1 else 's'}"
+
+    @property
     def candidate(self) -> Member | None:
         """The worker that a reload waits for."""
         return next((m for m in self.members() if m.candidate), None)
