@@ -2,6 +2,7 @@
 
 import logging
 import socket
+import tempfile
 import threading
 import time
 from collections.abc import Iterator
@@ -89,3 +90,12 @@ def running(
     finally:
         server.stopping = True
         server.thread.join(20)
+
+
+def send_file(environ: dict[str, Any], start_response: Any) -> Any:
+    """Answer with a file of 1 MB."""
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the server closes it
+    file.write(b"f" * 1_000_000)
+    file.seek(0)
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return environ["wsgi.file_wrapper"](file)

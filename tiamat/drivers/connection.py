@@ -7,61 +7,37 @@ application. Requests of one connection are answered in order, one at a time.
 """
 
 import socket
-from enum import IntEnum
 from typing import TYPE_CHECKING, BinaryIO, Final
 
-from tiamat.drivers.outgoing import Outgoing
+from tiamat.drivers.transport import BODY, HEAD, IDLE, LINGER, WRITE, SocketTransport
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST, Connection
 from tiamat.protocol.request import Body, Request
 from tiamat.protocol.response import Response, refusal
-from tiamat.system.poller import IN, OUT
+from tiamat.system.poller import IN
 from tiamat.system.spool import spool_file, write_all
 from tiamat.types import Environ
 
 if TYPE_CHECKING:
     from tiamat.drivers.evented import EventedLoop
 
-# Buffers up to this are copied into one; larger ones go out by sendmsg.
-_COPIED: Final = 16384
-
-# So much of a response is spooled between two looks at its limit.
-_SPOOLED: Final = 1 << 20
-
 # A request's body waits in memory up to here, then in a file.
 _BODY_MEMORY: Final = 65536
 
 
-class Wait(IntEnum):
-    """What a connection waits for, and so which timeout runs."""
-
-    HEAD = 0
-    BODY = 1
-    IDLE = 2
-    WRITE = 3
-    LINGER = 4
-
-
-# To reach a member through its class costs a frame on Python 3.11.
-HEAD, BODY, IDLE, WRITE, LINGER = Wait
-
-
-class EventedConnection:
+class EventedConnection(SocketTransport):
     """
     An accepted socket and the protocol state on it.
 
     Attributes:
-        deadline: Point on the monotonic clock at which its patience ends.
-        wait: For what.
-        broken: The peer has gone, or can't get the rest of its response.
-        muted: Nothing is read from it: more requests came than may wait.
+        base: What the environs on its listener have in common.
+        http: What came, as requests.
+        closing: It ends behind the response that is on its way.
+        reported: What is to be told when the last byte is with the kernel.
     """
 
-    __slots__ = (
-        "base", "broken", "closing", "deadline", "fileno", "http", "loop", "muted",
-        "out", "peer", "reported", "sock", "wait",
-    )  # fmt: skip
+    __slots__ = ("base", "closing", "http", "reported")
 
     def __init__(
         self,
@@ -70,19 +46,11 @@ class EventedConnection:
         peer: tuple[str, str],
         base: Environ,
     ) -> None:
+        super().__init__(loop, sock, peer)
         service = loop.service
-        self.loop = loop
-        self.sock = sock
-        self.fileno = sock.fileno()
-        self.peer = peer
         self.base = base
         self.http = Connection(service.limits, service.parser, service.names)
-        self.out: Outgoing | None = None
         self.closing = False
-        self.broken = False
-        self.muted = False
-        self.wait = HEAD
-        self.deadline = loop.now + service.timeouts.header
         self.reported: tuple[Request, Response, Environ, float] | None = None
 
     # Reading
@@ -249,82 +217,7 @@ class EventedConnection:
             seconds = self.loop.clock() - began
             finished(request, response, environ, self.peer, seconds)
 
-    # Writing: the gateway's transport
-
-    def write(self, *buffers: bytes) -> None:
-        """
-        Send *buffers*; what the socket doesn't take waits outside.
-
-        Hot: once per response in the common case, one system call.
-        """
-        if self.broken:
-            return
-        if self.out is not None:
-            for buffer in buffers:
-                self._put(memoryview(buffer))
-            return
-        try:
-            if len(buffers) == 1 or len(buffers[1]) <= _COPIED:
-                data = b"".join(buffers)
-                sent = self.sock.send(data)
-                if sent != len(data):
-                    self._put(memoryview(data)[sent:])
-                return
-            sent = self.sock.sendmsg(buffers)
-        except BlockingIOError:
-            sent = 0
-        except OSError:
-            self.broken = True
-            return
-        for buffer in buffers:
-            if sent < len(buffer):
-                self._put(memoryview(buffer)[sent:])
-                sent = 0
-            else:
-                sent -= len(buffer)
-
-    def write_file(self, fileno: int, offset: int, count: int) -> None:
-        """Have the kernel send a part of a file, behind what waits."""
-        if self.broken:
-            return
-        out = self._waiting()
-        out.put_file(fileno, offset, count)
-        self._flush_now(out)
-
-    def _put(self, data: memoryview) -> None:
-        out = self._waiting()
-        limit = self.loop.service.response_spool_limit
-        while data and not self.broken:
-            try:
-                out.put(data[:_SPOOLED])
-            except OSError as error:
-                # What the application still says would leave a gap.
-                self.broken = True
-                self.loop.service.log.warning(
-                    "can't spool a response: %s", error.strerror
-                )
-                return
-            data = data[_SPOOLED:]
-            if out.spooled > limit:
-                self.loop.wait_for_reader(self, out)
-
-    def _waiting(self) -> Outgoing:
-        """The queue for what the socket doesn't take; made when it is needed."""
-        out = self.out
-        if out is None:
-            out = self.out = Outgoing(self.loop.service.spool_directory)
-            self.loop.watch(self, OUT)
-            self.wait_until(WRITE, self.loop.service.timeouts.write)
-        return out
-
-    def _flush_now(self, out: Outgoing) -> None:
-        try:
-            if out.send(self.sock):
-                self._all_sent()
-        except BlockingIOError:
-            pass  # OUT tells when
-        except OSError:
-            self.broken = True
+    # Writing
 
     def on_writable(self) -> None:
         """The peer took something: send more."""
@@ -340,21 +233,20 @@ class EventedConnection:
             self.abort()
             return
         if done:
-            self._all_sent()
+            self.all_sent()
             self.responded()
-
-    def _all_sent(self) -> None:
-        if self.out is not None:
-            self.out.close()
-            self.out = None
-            self.muted = False
-            self.loop.watch(self, IN)
 
     # Ending
 
-    def wait_until(self, wait: Wait, timeout: float) -> None:
-        self.wait = wait
-        self.deadline = self.loop.now + timeout
+    def expire(self) -> None:
+        """Its peer kept us waiting too long."""
+        if self.servable:
+            return  # it waits for us
+        begun = self.http.requests or not self.http.empty
+        if self.wait in (HEAD, BODY) and begun:
+            self.refuse(408)
+        else:
+            self.abort()
 
     def close_slowly(self) -> None:
         """

@@ -18,9 +18,9 @@ from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
 
-from tiamat.drivers.connection import BODY, HEAD, IDLE, LINGER, WRITE, EventedConnection
-from tiamat.drivers.outgoing import Outgoing
+from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.service import Service
+from tiamat.drivers.transport import IDLE, LINGER, WRITE, SocketTransport
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.poller import EXCLUSIVE, GONE, IN, make_poller
 from tiamat.types import Environ
@@ -310,43 +310,14 @@ class EventedLoop:
             others_idle is None or bool(connection.http.requests) or not others_idle()
         )
 
-    def watch(self, connection: EventedConnection, mask: int) -> None:
+    def watch(self, transport: SocketTransport, mask: int) -> None:
         """Wait for reading or for writing."""
-        if connection.fileno in self._connections:
-            self._poller.modify(connection.fileno, mask)
+        if transport.fileno in self._connections:
+            self._poller.modify(transport.fileno, mask)
 
     def forget(self, connection: EventedConnection) -> None:
         """A connection closes."""
         self._connections.pop(connection.fileno, None)
-
-    def wait_for_reader(self, connection: EventedConnection, out: Outgoing) -> None:
-        """
-        Stand still until a reader has taken enough: the spool is full.
-
-        Bounded by the write timeout without a byte taken. Everything is to be
-        taken, since only an empty spool gives its room on the disk back.
-        """
-        self.service.log.warning(
-            "response_spool_limit=%d reached, waiting for %s",
-            self.service.response_spool_limit, connection.peer[0],
-        )  # fmt: skip
-        poll = select.poll()
-        poll.register(connection.fileno, select.POLLOUT)
-        while out.spooled:
-            stalled_at = self.clock() + self.service.timeouts.write
-            while not poll.poll(1000):
-                self.row.beat(self.clock())
-                if self.clock() >= stalled_at:
-                    connection.broken = True
-                    return
-            self.row.beat(self.clock())
-            try:
-                out.send(connection.sock)
-            except BlockingIOError:
-                continue
-            except OSError:
-                connection.broken = True
-                return
 
     # Deadlines
 
@@ -369,17 +340,7 @@ class EventedLoop:
         speaking = {fileno for fileno, _ in poll.poll(0)}
         for connection in late:
             if connection.fileno not in speaking or connection.wait is LINGER:
-                self._expire(connection)
-
-    def _expire(self, connection: EventedConnection) -> None:
-        """End a connection whose peer kept us waiting too long."""
-        if connection.servable:
-            return  # it waits for us
-        begun = connection.http.requests or not connection.http.empty
-        if connection.wait in (HEAD, BODY) and begun:
-            connection.refuse(408)
-        else:
-            connection.abort()
+                connection.expire()
 
     # Ending
 
