@@ -46,7 +46,8 @@ class Processes(Section):
         help="""
             How many connections of a worker may have a request in the application.
 
-            Open connections are bounded by `limit_connections`.
+            Without effect on `sync`, where it is one. Open connections are bounded
+            by `limit_connections`.
         """,
     )
     max_requests = Setting(
