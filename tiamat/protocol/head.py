@@ -33,7 +33,7 @@ _HTTP_1_1: Final = b"HTTP/1.1\r\n"
 _TAB_IN_CODINGS: Final = re.compile(rb"\n(?i:transfer-encoding):[^\r]*\t")
 
 # Longer than any method of the registry (UPDATEREDIRECTREF has 17).
-LONGEST_METHOD: Final = 32
+_LONGEST_METHOD: Final = 32
 
 
 class _Methods(dict[bytes, str]):
@@ -46,7 +46,7 @@ class _Methods(dict[bytes, str]):
             # RFC 9110, 9.3.6: "most origin servers do not implement CONNECT".
             raise NotImplementedMethod("CONNECT")
         method = name.decode()
-        if len(self) < 64 and len(name) <= LONGEST_METHOD:
+        if len(self) < 64 and len(name) <= _LONGEST_METHOD:
             self[name] = method
         return method
 
@@ -140,6 +140,33 @@ def check_limits(head: bytes, headers: Headers, limits: Limits) -> None:
         raise HeadTooLarge(
             f"field over limit_request_field_size={limits.request_field_size}"
         )
+
+
+def check_unfinished(raw: bytearray, limits: Limits) -> None:
+    """Raise if this beginning of a head is too long already."""
+    longest = limits.request_line + 2  # with its line end
+    if len(raw) >= longest and raw.find(b"\r\n", 0, longest) < 0:
+        raise TargetTooLong(
+            f"request line over limit_request_line={limits.request_line}"
+        )
+    if len(raw) > limits.request_head:
+        raise HeadTooLarge(f"head over limit_request_head={limits.request_head}")
+
+
+def refused_method(line: bytes) -> ProtocolError | None:
+    """
+    Tell a method that llhttp doesn't know from bytes that are none.
+
+    Args:
+        line: The request line, as far as it has come. llhttp stops at the first
+            byte of either; ``None`` if it takes more to say.
+    """
+    method, space, _ = line.partition(b" ")
+    if TOKEN.match(method) is None or len(method) > _LONGEST_METHOD:
+        return ProtocolError(f"method {method[:40]!r}")
+    if not space:
+        return None
+    return NotImplementedMethod(f"method {method!r} needs http_parser=h11")
 
 
 def check_names(headers: Headers, names: Names) -> tuple[Headers, dict[bytes, bytes]]:

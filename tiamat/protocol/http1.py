@@ -16,28 +16,17 @@ from collections.abc import Callable
 from enum import Enum
 from typing import Final, Protocol
 
-from tiamat.protocol.errors import (
-    BodyTooLarge,
-    HeadTooLarge,
-    NotImplementedMethod,
-    ProtocolError,
-    TargetTooLong,
-)
+from tiamat.protocol.chunks import Chunks
+from tiamat.protocol.errors import BodyTooLarge, HeadTooLarge, ProtocolError
 from tiamat.protocol.framing import CHUNKED
-from tiamat.protocol.head import LONGEST_METHOD, read_head
-from tiamat.protocol.headers import TOKEN, Names
+from tiamat.protocol.head import check_unfinished, read_head, refused_method
+from tiamat.protocol.headers import Names
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser_httptools import INVALID_METHOD, UPGRADE, translate
 from tiamat.protocol.request import Body, Request
 
 _HEAD_END: Final = b"\r\n\r\n"
 _BLANK_LINES: Final = re.compile(rb"(?:\r\n)+")
-
-# Chunk sizes, extensions and trailers may cost what they like on small bodies,
-# and 16 bytes for each byte of content on large ones: a body of one-byte
-# chunks has 5, an endless chunk extension (CVE-2024-22019) has no bound.
-_OVERHEAD_FREE: Final = 65536
-_OVERHEAD_PER_BYTE: Final = 16
 
 
 class Parser(Protocol):
@@ -88,10 +77,12 @@ class Connection:
     """
 
     __slots__ = (
-        "_blank", "_chunk_at", "_current", "_feed", "_head", "_headers", "_held",
-        "_left", "_limits", "_make_parser", "_names", "_overhead", "_raw", "_tail",
+        "_blank", "_chunk_at", "_chunks", "_current", "_feed", "_head", "_headers",
+        "_held", "_left", "_limits", "_make_parser", "_names", "_raw",
         "eof", "error", "quiet", "reading", "requests", "surplus",
     )  # fmt: skip
+
+    _chunks: Chunks
 
     def __init__(self, limits: Limits, parser: ParserFactory, names: Names) -> None:
         self.requests: list[Request] = []
@@ -108,9 +99,7 @@ class Connection:
         self._raw: bytearray | None = None  # a head that isn't whole yet
         self._held = b""  # came behind more requests than may wait
         self._left = 0  # bytes of the body to come
-        self._overhead = 0  # bytes of a chunked body that aren't content
         self._blank = 0  # bytes of empty lines before the next head
-        self._tail = b""  # of a chunked body: what its end could have begun with
         self._chunk_at = 0  # where in the body the chunk that comes began
         self._current = NO_REQUEST  # whose body comes
         self._feed = parser(self).feed_data
@@ -218,7 +207,7 @@ class Connection:
         raw += data
         end = raw.find(_HEAD_END, max(0, known - 3)) + 4
         if end < 4:
-            self._check_unfinished(raw)
+            check_unfinished(raw, self._limits)
             self._feed(data)
             return b""
         self._head = bytes(raw[:end])
@@ -250,8 +239,7 @@ class Connection:
             self._complete()
         elif request.length == CHUNKED:
             self.reading = CHUNKS
-            self._overhead = 0
-            self._tail = b""
+            self._chunks = Chunks()
         else:
             self.reading = BODY
             self._left = request.length
@@ -273,55 +261,22 @@ class Connection:
         return data[match.end() :]
 
     def _receive_chunks(self, data: bytes) -> bytes:
-        """
-        Feed chunked content up to each place where the body could end.
-
-        A chunked body ends with CRLF CRLF, whatever its trailers; so a head
-        behind it begins a piece of its own.
-        """
-        # The first bytes of an end may have come before. What ended a piece
-        # begins no other end: before that stands a zero or a trailer.
-        tail = self._tail
-        found = (tail + data[:3]).find(_HEAD_END)
-        end = found + 4 - len(tail) if found >= 0 else 0
+        """Feed chunked content up to each place where the body could end."""
         start = 0
         while start < len(data) and self.reading is CHUNKS:
-            if not end:
-                found = data.find(_HEAD_END, start)
-                end = found + 4 if found >= 0 else 0
-            if end:
-                self._tail = tail = b""
-            else:
-                self._tail = (tail + data[start:][-3:])[-3:]
-                end = len(data)
-            self._feed_chunks(data[start:end])
-            start, end = end, 0
+            end = self._chunks.piece_end(data, start)
+            request = self._current
+            size = request.body_size
+            self._feed(data[start:end])
+            content = request.body_size - size
+            self._chunks.count(end - start - content, request.body_size)
+            self._check_trailers()
+            start = end
         return data[start:]
-
-    def _feed_chunks(self, piece: bytes) -> None:
-        """Feed part of a chunked body, and count what of it isn't content."""
-        request = self._current
-        size = request.body_size
-        self._feed(piece)
-        self._overhead += len(piece) - (request.body_size - size)
-        if self._overhead > _OVERHEAD_FREE + _OVERHEAD_PER_BYTE * request.body_size:
-            raise HeadTooLarge("chunk extensions and trailers outgrow the body")
-        self._check_trailers()
 
     def _check_trailers(self) -> None:
         if len(self._headers) > self._limits.request_fields:
             raise HeadTooLarge("too many trailers")
-
-    def _check_unfinished(self, raw: bytearray) -> None:
-        """Raise if this beginning of a head is too long already."""
-        limits = self._limits
-        longest = limits.request_line + 2  # with its line end
-        if len(raw) >= longest and raw.find(b"\r\n", 0, longest) < 0:
-            raise TargetTooLong(
-                f"request line over limit_request_line={limits.request_line}"
-            )
-        if len(raw) > limits.request_head:
-            raise HeadTooLarge(f"head over limit_request_head={limits.request_head}")
 
     def _failed(self, error: Exception) -> None:
         """Note what the parser, or a rule of ours, found wrong."""
@@ -333,7 +288,8 @@ class Connection:
             return
         found = translate(error)
         if isinstance(error, INVALID_METHOD):
-            wrong = self._wrong_method()
+            line = self._raw if self._raw is not None else self._head
+            wrong = refused_method(bytes(line))
             if wrong is None:
                 self._feed = self._no_method
                 return
@@ -348,20 +304,6 @@ class Connection:
         self.quiet = False
         self.reading = NOTHING
         self._raw = None
-
-    def _wrong_method(self) -> ProtocolError | None:
-        """
-        Tell a method that llhttp doesn't know from bytes that are none.
-
-        llhttp stops at the first byte of either; ``None`` if it takes more.
-        """
-        line = bytes(self._raw if self._raw is not None else self._head)
-        method, space, _ = line.partition(b" ")
-        if TOKEN.match(method) is None or len(method) > LONGEST_METHOD:
-            return ProtocolError(f"method {method[:40]!r}")
-        if not space:
-            return None
-        return NotImplementedMethod(f"method {method!r} needs http_parser=h11")
 
     def _no_method(self, data: bytes) -> None:
         """In the parser's place: it has given up, and we still wait for a space."""
