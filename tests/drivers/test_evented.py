@@ -275,3 +275,21 @@ def test_an_idle_connection_is_answered_while_draining() -> None:
         answer.count(b"Connection: close"),
         over,
     )
+
+
+def test_a_slow_reader_gets_all_while_draining() -> None:
+    """
+    Only idle connections are short of time then, not who still reads.
+    """
+    with (
+        running(large, Timeouts(keepalive=0.2)) as server,
+        server.connect() as slow,
+        server.connect() as idle,
+    ):
+        slow.sendall(GET % b"large")
+        wait_until(lambda: server.loop.handled, "the application has answered")
+        server.draining = server.stopping = True
+        ended = read_all(idle)
+        answer = read_all(slow)
+
+    assert (b"", 20_000_000) == (ended, answer.count(b"x"))

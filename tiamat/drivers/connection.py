@@ -128,7 +128,6 @@ class EventedConnection(SocketTransport):
 
     def refuse(self, status: int) -> None:
         """Answer what broke the protocol, and close."""
-        self.loop.refused += 1
         data = refusal(status, self.loop.common.lines)
         self.write(data)
         if self.loop.service.refused is not None:

@@ -20,7 +20,7 @@ from typing import Final, Protocol
 
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.service import Service
-from tiamat.drivers.transport import IDLE, LINGER, WRITE, SocketTransport
+from tiamat.drivers.transport import LINGER, WRITE, SocketTransport
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.poller import EXCLUSIVE, GONE, IN, make_poller
 from tiamat.types import Environ
@@ -59,7 +59,6 @@ class EventedLoop:
         now: The monotonic clock, read behind each poll and each application call.
         handled: Requests that were answered by the application.
         errors: Of those, with a status of 500 and above.
-        refused: Requests that broke the protocol.
         ready: Connections with a complete request that is to be served.
         accepting: New connections are taken.
         always_keeps: No connection needs to close behind its response.
@@ -84,7 +83,6 @@ class EventedLoop:
         self.keepalive = service.timeouts.keepalive
         self.handled = 0
         self.errors = 0
-        self.refused = 0
         self.ready: list[EventedConnection] = []
         self.accepting = False
         self.always_keeps = False
@@ -358,7 +356,7 @@ class EventedLoop:
         """
         idle_until = self.clock() + min(self.keepalive, 3.0)
         for connection in self._connections.values():
-            if connection.wait is IDLE or connection.http.empty:
+            if connection.out is None and connection.http.empty:
                 connection.deadline = min(connection.deadline, idle_until)
         while self._connections and self.clock() < deadline:
             self._sweep_at = 0.0
