@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -137,16 +138,30 @@ def test_other_settings_bring_another_log_and_other_addresses(
     assert [False, True] == [(tmp_path / name).exists() for name in ("old", "new")]
 
 
-def test_a_log_that_can_not_be_had_any_more_is_told_to_the_old_one(
-    premises: Open, tmp_path: Path
+def test_a_log_that_can_not_be_had_any_more_leaves_all_as_it_was(
+    premises: Open, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The rest of the new settings is in force nonetheless."""
+    """Settings, log, directory, environment, pid file: the old ones are in force."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    path = tmp_path / "new.pid"
     one = premises()
-    after = Config(errorlog=str(tmp_path / "nowhere" / "log"), chdir=os.getcwd())
-    one.change(Plan(after, one.plan.worker_class, one.plan.listeners))
+    before = one.config
+    after = Config(
+        errorlog=str(tmp_path / "nowhere" / "log"),
+        pidfile=str(path),
+        raw_env=["TIAMAT_TEST=new"],
+        chdir="/",
+    )
+    with pytest.raises(ConfigError, match="errorlog"):
+        one.change(Plan(after, one.plan.worker_class, one.plan.listeners))
+    one.log.info("here")
 
-    assert after is one.config
-    assert "errorlog" in (tmp_path / "error.log").read_text()
+    assert before is one.config
+    assert (tmp_path / "error.log").read_text().endswith("here\n")
+    assert str(tmp_path) == os.getcwd()
+    assert "TIAMAT_TEST" not in os.environ
+    assert not path.exists()
 
 
 def test_patience_ends(premises: Open, inbox: Inbox, tmp_path: Path) -> None:

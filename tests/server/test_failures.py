@@ -114,6 +114,43 @@ def test_a_broken_application_changes_nothing(serve: Serve, tmp_path: Path) -> N
     assert "no_such_module_anywhere" in server.log
 
 
+def test_a_log_that_can_not_be_had_changes_nothing(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """
+    The candidate could open it, the master can't: the old settings stay in force.
+    """
+    server = serve_site(serve, tmp_path, config="timeout = 30\n")
+    server.wait_for_log("serves")
+    before, log = server.workers(), server.directory / "logs" / "access.log"
+    log.parent.mkdir()
+    write_app(server.directory, f"import os\nos.rename('logs', 'gone')\n{GOOD}")
+    server.config_path.write_text(f"timeout = 30\naccesslog = '{log}'\nworkers = 3\n")
+    server.signal(signal.SIGHUP)
+    server.wait_for_log("reload refused, going on as before: .*accesslog = .*log'")
+    server.wait_for_log(r"gen=2 pid=\d+ exited")
+
+    assert before == server.workers()
+
+
+def test_a_pid_file_that_can_not_be_had_changes_nothing(serve: Serve) -> None:
+    """
+    It belongs to another server: the old settings stay in force, and the old file.
+    """
+    server = serve("apps.pid:app", config="pidfile = 'old.pid'\n")
+    server.get()
+    other = serve("apps.pid:app", f"--pid={server.directory}/new.pid")
+    other.get()
+    before = server.workers()
+    server.config_path.write_text("pidfile = 'new.pid'\nworkers = 3\n")
+    server.signal(signal.SIGHUP)
+    server.wait_for_log(f"reload refused.*new.pid belongs to .* pid {other.pid}")
+    server.wait_for_log(r"gen=2 pid=\d+ exited")
+
+    assert before == server.workers()
+    assert (server.directory / "old.pid").read_text() == f"{server.pid}\n"
+
+
 def test_a_mended_application_is_reloaded(serve: Serve, tmp_path: Path) -> None:
     """
     After a reload that was refused the next one may succeed.

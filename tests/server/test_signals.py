@@ -130,6 +130,17 @@ def test_hup_reads_the_settings_again(serve: Serve) -> None:
     assert 3 == len(server.workers())
 
 
+def test_hup_logs_what_is_strange_in_the_settings(serve: Serve) -> None:
+    """
+    The warnings that a start prints are in the log after a reload.
+    """
+    server = serve("apps.pid:app", config="workers = 1\n")
+    server.get()
+    server.config_path.write_text("workers = 1\nkeep_alive = 5\n")
+    server.signal(signal.SIGHUP)
+    server.wait_for_log(r"\[WARNING\] .*keep_alive")
+
+
 def test_many_hups_are_few_reloads(serve: Serve) -> None:
     """
     HUPs that come while a reload is under way are one more reload.

@@ -125,13 +125,7 @@ class Premises:
         Raises:
             ConfigError: they can't be opened; the others stay.
         """
-        before = getattr(self, "log", None)
-        self.log = self.config.open_log()
-        if before is not None:
-            before.close()
-        owner = self.config.user, self.config.group
-        if owner != (os.geteuid(), os.getegid()):
-            self.log.chown(*owner)
+        self.use_log(self.config.open_log())
         self._pid = os.getpid()
 
     def take_pidfile(self) -> None:
@@ -141,29 +135,54 @@ class Premises:
         Raises:
             ConfigError: it can't be had; the other one stays.
         """
-        wanted = self.config.pidfile
-        path = wanted + self.succession.suffix if wanted else None
-        if self._pidfile is not None and self._pidfile.path == path:
-            return
-        new = PidFile(path) if path else None
-        if self._pidfile is not None:
-            self._pidfile.remove()
-        self._pidfile = new
+        self.use_pidfile(self.pidfile_of(self.config))
+
+    def pidfile_of(self, config: Config) -> PidFile | None:
+        """The pid file of these settings: a new one, if it is not the one we have."""
+        if not config.pidfile:
+            return None
+        path = config.pidfile + self.succession.suffix
+        same = self._pidfile is not None and self._pidfile.path == path
+        return self._pidfile if same else PidFile(path)
+
+    def use_log(self, log: Log) -> None:
+        """Write to these logs from now on, and give them to the workers' user."""
+        before, self.log = getattr(self, "log", None), log
+        if before is not None:
+            before.close()
+        owner = self.config.user, self.config.group
+        if owner != (os.geteuid(), os.getegid()):
+            log.chown(*owner)
+
+    def use_pidfile(self, pidfile: PidFile | None) -> None:
+        """Have this pid file from now on, and no other."""
+        before, self._pidfile = self._pidfile, pidfile
+        if before is not None and before is not pidfile:
+            before.remove()
 
     def change(self, plan: Plan) -> None:
         """
         Be the premises of other settings, after a reload.
 
-        What can't be had any more is logged, and stays as it was.
+        Raises:
+            TiamatError: their pid file or their logs can't be had; nothing has
+                changed.
         """
-        before, self.plan = self.plan, plan
+        before, pidfile = self.plan, self._pidfile
         before.config.leave()
         plan.config.enter()
-        for step in (self.open_log, self.take_pidfile):
-            try:
-                step()
-            except TiamatError as error:
-                self.log.error("%s", error)
+        try:
+            pidfile = self.pidfile_of(plan.config)
+            log = plan.config.open_log()
+        except BaseException:
+            if pidfile is not None and pidfile is not self._pidfile:
+                pidfile.remove()
+            plan.config.leave()
+            before.config.enter()
+            raise
+        self.plan = plan
+        self.use_pidfile(pidfile)
+        self.use_log(log)
         removed = before.listeners.without(plan.listeners)
         if self.succession.alone:
             removed.refuse_new()

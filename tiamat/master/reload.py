@@ -129,12 +129,16 @@ class Reload:
         arbiter, plan = self.arbiter, self.plan
         if plan is None:
             return
+        try:
+            arbiter.premises.change(plan)
+        except Exception as error:  # a logger class of the user's may raise anything
+            self.refuse(str(error))
+            return
         self.plan = None
         arbiter.log.info(
             "%s is ready: generation %d takes over", candidate, candidate.generation
         )
         arbiter.roster.commit(candidate)
-        arbiter.premises.change(plan)
         arbiter.server.call("on_reload", arbiter.server)
         arbiter.keeper.set_target(plan.config.workers)
         self.next()
