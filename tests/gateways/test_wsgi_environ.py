@@ -70,3 +70,19 @@ def test_a_trusted_proxy_may_set_the_mount_point() -> None:
     assert "me" == believed["HTTP_REMOTE_USER"]
     assert ("", "/shop/a") == (strange["SCRIPT_NAME"], strange["PATH_INFO"])
     assert not {"HTTP_REMOTE_USER", "HTTP_SCRIPT_NAME", "HTTP_X_OTHER"} & {*strange}
+
+
+def test_a_client_can_not_overwrite_what_its_proxy_says() -> None:
+    """
+    The dashed twin of a name that a trusted proxy sets changes nothing.
+    """
+    request = (
+        b"GET /shop/a HTTP/1.1\r\nHost: a\r\nScript-Name: /0\r\n"
+        b"SCRIPT_NAME: /shop\r\nREMOTE_USER: me\r\nScript-Name: /1\r\n"
+        b"Remote-User: admin\r\n\r\n"
+    )
+    trust = Trust(["1.2.3.4"], {}, ["SCRIPT_NAME", "REMOTE_USER"])
+    environ = Answer(nothing, request, trust=trust).environ
+
+    assert ("/shop", "/a") == (environ["SCRIPT_NAME"], environ["PATH_INFO"])
+    assert "me" == environ["HTTP_REMOTE_USER"]

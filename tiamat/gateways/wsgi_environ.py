@@ -142,7 +142,10 @@ class Environs:
             if scheme is not None:
                 environ["wsgi.url_scheme"] = scheme
         for name in trust.forwarders & request.fields.keys():
-            value = environ.pop(_ENVIRON_NAMES[name], None)
+            # Not what stands in environ: that may be the dashed twin's, of a client
+            # who hopes that it overwrites what the proxy says.
+            environ.pop(_ENVIRON_NAMES[name], None)
+            value = request.fields[name].decode("latin-1")
             if trusted and name in (b"script_name", b"path_info"):
                 environ[name.decode().upper()] = value
             elif trusted:
