@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from drivers.loops import read_all, running, send_file
 from running import wait_until
 
@@ -150,23 +151,45 @@ def test_a_process_that_the_application_forks_holds_no_client() -> None:
     assert answer.startswith(b"HTTP/1.1 200 ")
 
 
+def fail(*_: object) -> None:
+    """Be wrong."""
+    raise RuntimeError("expected by the test")
+
+
 def test_a_mistake_of_ours_ends_one_connection() -> None:
     """
     An exception that nobody expects costs its connection, not the worker.
     """
-
-    def fail(*_: object) -> None:
-        raise RuntimeError("expected by the test")
-
     with running(count) as server, server.connect() as other:
-        server.loop.service.finished = fail
-        server.loop.reports = True
-        server.ask(LAST % b"")
-        server.loop.reports = False
+        handle, server.loop.handle = server.loop.handle, fail
+        failed = server.ask(LAST % b"")
+        server.loop.handle = handle
         other.sendall(LAST % b"")
         served = read_all(other)
 
+    assert b"" == failed
     assert served.startswith(b"HTTP/1.1 200 ")
+
+
+def test_a_request_that_can_not_be_logged_is_answered(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """
+    A logger, or what a hook sees, may fail: behind an answer, a refusal, and
+    when a client goes that has not taken its answer.
+    """
+    with running(send_file) as server:
+        server.loop.service.finished = fail
+        server.loop.reports = True
+        answered = server.ask(LAST % b"")
+        refused = server.ask(b"GET / HTTP/1.1\r\n\r\n")
+        with server.connect() as sock:
+            sock.sendall(LAST % b"")
+            wait_until(lambda: server.loop.handled == 2, "it is answered")
+        wait_until(lambda: not server.loop.connections, "the connection is closed")
+
+    assert (b"200", b"400") == (answered.split()[1], refused.split()[1])
+    assert 3 == caplog.text.count("can't log a request")
 
 
 def test_what_was_no_request_is_reported_too() -> None:
@@ -179,7 +202,8 @@ def test_what_was_no_request_is_reported_too() -> None:
         reported.append((response.status, response.sent))
 
     with running(never) as server:
-        server.loop.service.refused = note
+        server.loop.service.finished = note
+        server.loop.reports = True
         answer = server.ask(b"GET / HTTP/1.1\r\n\r\n")
 
     assert [(400, len(answer.partition(b"\r\n\r\n")[2]))] == reported

@@ -7,7 +7,7 @@ application. Requests of one connection are answered in order, one at a time.
 """
 
 import socket
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
 
 from tiamat.drivers.transport import BODY, HEAD, IDLE, LINGER, WRITE, SocketTransport
 from tiamat.gateways.wsgi import WSGIResponse
@@ -21,6 +21,9 @@ from tiamat.types import Environ
 
 if TYPE_CHECKING:
     from tiamat.drivers.evented import EventedLoop
+
+# A request, its response and environ, and when it began; a refusal has but those.
+Reported: TypeAlias = tuple[Request | None, Response, Environ | None, float]
 
 # A request's body waits in memory up to here, then in a file.
 _BODY_MEMORY: Final = 65536
@@ -51,7 +54,7 @@ class EventedConnection(SocketTransport):
         self.base = base
         self.http = Connection(service.limits, service.parser, service.names)
         self.closing = False
-        self.reported: tuple[Request, Response, Environ, float] | None = None
+        self.reported: Reported | None = None
 
     # Reading
 
@@ -130,11 +133,11 @@ class EventedConnection(SocketTransport):
         """Answer what broke the protocol, and close."""
         data = refusal(status, self.loop.common.lines)
         self.write(data)
-        if self.loop.service.refused is not None:
+        if self.loop.reports:
             response = Response(NO_REQUEST)
             response.status = status
             response.sent = len(data.partition(b"\r\n\r\n")[2])
-            self.loop.service.refused(None, response, None, self.peer, 0.0)
+            self._report((None, response, None, self.loop.now))
         self.closing = True
         if self.out is None:
             self.close_slowly()
@@ -208,13 +211,18 @@ class EventedConnection(SocketTransport):
         self.wait = IDLE
         self.deadline = self.loop.now + self.loop.keepalive
 
-    def _report(self, reported: tuple[Request, Response, Environ, float]) -> None:
+    def _report(self, reported: Reported) -> None:
+        """Tell who wants to know; what fails there is not the connection's fault."""
         request, response, environ, began = reported
         self.reported = None
         finished = self.loop.service.finished
-        if finished is not None:
-            seconds = self.loop.clock() - began
+        if finished is None:
+            return
+        seconds = self.loop.clock() - began
+        try:
             finished(request, response, environ, self.peer, seconds)
+        except Exception as error:
+            self.loop.service.log.error("can't log a request", exc_info=error)
 
     # Writing
 

@@ -205,7 +205,6 @@ class EventedLoop:
 
     def _failed(self, connection: EventedConnection, error: Exception) -> None:
         self.service.log.error("a connection failed", exc_info=error)
-        connection.reported = None
         connection.abort()
 
     def refresh(self) -> None:

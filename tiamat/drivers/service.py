@@ -12,13 +12,14 @@ from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
 from tiamat.types import Environ
 
-Finished = Callable[[Request, Response, Environ, tuple[str, str], float], None]
-"""Called behind the last byte: request, response, environ, peer, seconds it took."""
-
-Refused = Callable[
+Finished = Callable[
     [Request | None, Response, Environ | None, tuple[str, str], float], None
 ]
-"""The same behind the answer to what was no request, and so has no environ."""
+"""
+Called behind the last byte: request, response, environ, peer, seconds it took.
+
+What was refused before it was a request has none, and no environ.
+"""
 
 
 @dataclass(slots=True)
@@ -54,7 +55,6 @@ class Service:
     parser: ParserFactory
     timeouts: Timeouts
     finished: Finished | None = None
-    refused: Refused | None = None
     spool_directory: str | None = None
     response_spool_limit: int = 64 << 20
     limit_connections: int = 0

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from tiamat.config import Config
 from tiamat.config.code import imported
-from tiamat.drivers.service import Finished, Refused, Service, Timeouts
+from tiamat.drivers.service import Finished, Service, Timeouts
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.observe.access import compile_format
@@ -64,7 +64,6 @@ def make_service(worker: Worker) -> Service:
             keepalive=cfg.keepalive,
         ),
         finished=make_finished(worker),
-        refused=make_access(worker),
         spool_directory=cfg.tmp_upload_dir,
         response_spool_limit=cfg.response_spool_limit,
         limit_connections=cfg.limit_connections
@@ -92,21 +91,22 @@ def make_finished(worker: Worker) -> Finished | None:
     view = request_view()
 
     def finished(
-        request: Request,
+        request: Request | None,
         response: Response,
-        environ: Environ,
+        environ: Environ | None,
         peer: tuple[str, str],
         seconds: float,
     ) -> None:
         if access is not None:
             access(request, response, environ, peer, seconds)
-        shown = view(request, environ)
-        worker.call_hook("post_request", worker, shown, environ, response)
+        if request is not None and environ is not None:
+            shown = view(request, environ)
+            worker.call_hook("post_request", worker, shown, environ, response)
 
     return finished
 
 
-def make_access(worker: Worker) -> Refused | None:
+def make_access(worker: Worker) -> Finished | None:
     """The access log, if anybody wants one; its format is compiled once."""
     if not worker.log.access_wanted:
         return None
