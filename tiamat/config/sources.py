@@ -43,7 +43,6 @@ class Sources:
     Attributes, after ``read``:
         app: the application that the command line names.
         warnings: what a person should hear though it is no error.
-        config_file: the path of the configuration file that was read.
         modules: what that file imported: names to path and mtime.
     """
 
@@ -52,7 +51,6 @@ class Sources:
     cwd: str
     app: str | None = None
     warnings: list[str] = field(default_factory=list)
-    config_file: str | None = None
     modules: dict[str, tuple[str, float]] = field(default_factory=dict)
 
     def read(self, settings: Settings) -> Iterator[Given]:
@@ -109,7 +107,6 @@ class Sources:
                 stack.enter_context(contextlib.chdir(self.cwd))
             file = read_config_file(wanted, self.cwd)
         if file is not None:
-            self.config_file = file.path
             for module, path in file.modules.items():
                 self.modules[module] = (path, mtime(path))
         return file

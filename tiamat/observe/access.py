@@ -19,13 +19,10 @@ from urllib.parse import unquote_to_bytes
 if TYPE_CHECKING:
     from tiamat.protocol.request import Request
     from tiamat.protocol.response import Response
-    from tiamat.types import Address, Environ
-
-    Peer: TypeAlias = Address | tuple[str, str]
-    """An address as sockets have it, or host and port as texts."""
+    from tiamat.types import Environ
 
     Line: TypeAlias = Callable[
-        [Request | None, Response, Environ | None, Peer, float, float], str
+        [Request | None, Response, Environ | None, tuple[str, str], float, float], str
     ]
     """The arguments are the attributes of ``Exchange``, in their order."""
 
@@ -39,7 +36,7 @@ class Exchange:
         request: None if it was refused before it was one.
         response: what was sent.
         environ: what the application got, where it got one.
-        peer: the address at the other end of the connection.
+        peer: host and port at the other end; empty on a Unix socket.
         began: when the request began, in seconds since the epoch.
         seconds: how long it took.
     """
@@ -47,7 +44,7 @@ class Exchange:
     request: "Request | None"
     response: "Response"
     environ: "Environ | None"
-    peer: "Peer"
+    peer: tuple[str, str]
     began: float
     seconds: float
 
@@ -104,7 +101,7 @@ def line_writer(template: str, atoms: tuple[Atom, ...]) -> "Line":
         request: "Request | None",
         response: "Response",
         environ: "Environ | None",
-        peer: "Peer",
+        peer: tuple[str, str],
         began: float,
         seconds: float,
     ) -> str:
@@ -162,8 +159,7 @@ def host(exchange: Exchange) -> str:
     """The client's address: the environ's, which middleware may have mended."""
     if exchange.environ and (address := exchange.environ.get("REMOTE_ADDR")):
         return escaped(str(address))
-    peer = exchange.peer
-    return (peer[0] if isinstance(peer, tuple) else "") or NOTHING
+    return exchange.peer[0] or NOTHING
 
 
 def user(exchange: Exchange) -> str:
