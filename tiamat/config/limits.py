@@ -16,26 +16,42 @@ class Limits(Section):
         "--limit-request-line",
         type=kinds.size,
         default=DEFAULT.request_line,
-        help="The most bytes of a request line; a longer one gets 414.",
+        help="""
+            The most bytes of a request line; a longer one gets 414.
+
+            0 leaves only `limit_request_head`.
+        """,
     )
     limit_request_fields = Setting(
         "--limit-request-fields",
         type=kinds.count,
         default=DEFAULT.request_fields,
-        help="The most header fields of a request; with more it gets 431.",
+        help="""
+            The most header fields of a request; with more it gets 431.
+
+            0 leaves only `limit_request_head`.
+        """,
     )
     limit_request_field_size = Setting(
         "--limit-request-field-size",
         "--limit-request-field_size",
         type=kinds.size,
         default=DEFAULT.request_field_size,
-        help="The most bytes of one header field; a longer one gets 431.",
+        help="""
+            The most bytes of one header field; a longer one gets 431.
+
+            0 leaves only `limit_request_head`.
+        """,
     )
     limit_request_head = Setting(
         "--limit-request-head",
         type=kinds.size,
         default=DEFAULT.request_head,
-        help="The most bytes of a request's whole head; a longer one gets 431.",
+        help="""
+            The most bytes of a request's whole head; a longer one gets 431.
+
+            0 is no limit.
+        """,
     )
     limit_request_body = Setting(
         "--limit-request-body",

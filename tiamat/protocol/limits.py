@@ -1,12 +1,18 @@
 """How large a request may be. The defaults stand here, once."""
 
+import sys
 from dataclasses import dataclass, field
+from typing import Final
+
+_OF_A_HEAD: Final = (
+    "request_line", "request_fields", "request_field_size", "request_head",
+)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
     """
-    Sizes in bytes, and counts, that one request must stay within.
+    Sizes in bytes, and counts, that one request must stay within; 0 is no limit.
 
     Attributes:
         request_line: Method, target and version with the spaces between them:
@@ -17,8 +23,7 @@ class Limits:
         request_field_size: One field, ``Name: value`` and its line end: 431.
         request_head: The whole head: 431. A hundred fields of 8190 would be
             800 kB of somebody else's bytes for each connection.
-        request_body: Its content: 413 above; 0 is no limit. 1 GiB is
-            waitress's.
+        request_body: Its content: 413 above. 1 GiB is waitress's.
         pipelined: Requests that may wait on one connection before reading
             stops.
         short_head: A head up to this can break no limit but that of its count.
@@ -33,5 +38,8 @@ class Limits:
     short_head: int = field(init=False)
 
     def __post_init__(self) -> None:
+        for name in _OF_A_HEAD:
+            if not getattr(self, name):
+                object.__setattr__(self, name, sys.maxsize)
         shortest = min(self.request_line, self.request_field_size, self.request_head)
         object.__setattr__(self, "short_head", shortest)

@@ -72,11 +72,11 @@ def make_service(worker: Worker) -> Service:
 
 
 def make_limits(cfg: Config) -> Limits:
-    """The limits of the protocol floor; 0 is no limit of its own there."""
+    """The limits of the protocol floor."""
     return Limits(
-        request_line=cfg.limit_request_line or cfg.limit_request_head,
+        request_line=cfg.limit_request_line,
         request_fields=cfg.limit_request_fields,
-        request_field_size=cfg.limit_request_field_size or cfg.limit_request_head,
+        request_field_size=cfg.limit_request_field_size,
         request_head=cfg.limit_request_head,
         request_body=cfg.limit_request_body,
     )
