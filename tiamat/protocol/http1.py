@@ -197,6 +197,12 @@ class Connection:
     def _receive_head(self, data: bytes) -> bytes:
         """Feed the rest of one head; return what is behind it."""
         raw = self._raw
+        if raw is None and data[0] > 0x20:
+            end = data.find(_HEAD_END) + 4
+            if end >= 4:
+                head = data[:end]
+                self._feed_head(head, head)
+                return data[end:]
         if raw is None or raw == b"\r":
             data = self._skip_blank_lines(bytes(raw or b"") + data)
             raw = self._raw = bytearray()
@@ -210,19 +216,23 @@ class Connection:
             check_unfinished(raw, self._limits)
             self._feed(data)
             return b""
-        self._head = bytes(raw[:end])
+        head = bytes(raw[:end])
         self._raw = None
-        self._blank = 0
-        piece, rest = data[: end - known], data[end - known :]
-        if not self._head.strip(b"\r\n"):
+        if not head.strip(b"\r\n"):
             raise ProtocolError("a bare CR or LF before a request")
+        self._feed_head(head, data[: end - known])
+        return data[end - known :]
+
+    def _feed_head(self, head: bytes, piece: bytes) -> None:
+        """Let the parser see *piece*, which completes *head*, and begin its request."""
+        self._head = head
+        self._blank = 0
         try:
             self._feed(piece)
         except UPGRADE:
             self._decline_upgrade()
         else:
             self._begin_by_head()
-        return rest
 
     def _begin_by_head(self) -> None:
         """The parser has taken a head: look at it ourselves, and begin its request."""
