@@ -1,4 +1,4 @@
-"""Names that everyone shares: what WSGI and sockets hand around."""
+"""Names that everyone shares: what WSGI hands around."""
 
 from collections.abc import Callable, Iterable
 from types import TracebackType
@@ -6,9 +6,6 @@ from typing import Any, Protocol, TypeAlias
 
 Headers: TypeAlias = list[tuple[bytes, bytes]]
 """Names and values of one head, in the order of the wire."""
-
-Address: TypeAlias = tuple[str, int] | tuple[str, int, int, int] | str
-"""What ``accept`` and ``getsockname`` return; a string is a Unix socket's path."""
 
 Environ: TypeAlias = dict[str, Any]
 ExcInfo: TypeAlias = (
