@@ -56,6 +56,30 @@ def test_term_serves_the_queue_of_the_kernel(serve: Serve) -> None:
     assert 0 == server.wait_for_exit()
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGKILL])
+def test_the_queue_of_an_inherited_listener_is_left_alone(
+    serve: Serve, number: int
+) -> None:
+    """
+    It goes on after us: systemd, or who else holds it, serves it with the next start.
+    """
+    server = serve("apps.slow:app", "--bind=127.0.0.1:0")
+    first = server.begin("/?1")
+    with socket.create_connection(server.address, LIMIT) as second:
+        second.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        server.signal(number)
+        status = first.getresponse().status
+        server.wait_for_exit()
+        first.close()
+        assert server.listener is not None
+        connection = server.listener.accept()[0]
+        with connection:
+            request = connection.recv(1000)
+
+    assert 200 == status
+    assert b"GET / HTTP/1.0\r\n\r\n" == request
+
+
 @pytest.mark.parametrize("workers", [1, 3])
 def test_term_under_load_resets_nobody(serve: Serve, workers: int) -> None:
     """

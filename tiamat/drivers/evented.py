@@ -13,7 +13,7 @@ import select
 import socket
 import time
 import weakref
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from functools import partial
 from typing import Final, Protocol
@@ -285,9 +285,9 @@ class EventedLoop:
         self._listeners = {}
         self._resume_at = 0.0
 
-    def accept_all(self) -> None:
-        """Take every connection that the kernel still holds for us."""
-        for listener in self._listeners.values():
+    def accept_all(self, listeners: Iterable[socket.socket]) -> None:
+        """Take every connection that the kernel still holds for these listeners."""
+        for listener in listeners:
             while self._accept(listener):
                 self.row.beat(self.now)
 

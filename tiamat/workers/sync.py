@@ -50,7 +50,9 @@ class SyncWorker(Worker):
             loop.turn(heartbeat)
             self.report(loop)
         if self.final:
-            loop.accept_all()
+            # An inherited queue is kept for who starts next: systemd's, a test's.
+            ours = (li.sock for li in self.listeners if not li.inherited)
+            loop.accept_all(ours)
         self.close_listeners()
         loop.drain(self.deadline())
         self.report(loop)
