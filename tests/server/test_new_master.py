@@ -1,12 +1,16 @@
 """USR2: a new master on the same listeners, beside the old one or in its place."""
 
+import contextlib
 import os
 import re
 import signal
+import socket
+import subprocess
+import sys
 from pathlib import Path
 
 from conftest import Serve
-from running import Load, Server, children, wait_until
+from running import LIMIT, Load, Server, children, environment, get, wait_until
 
 
 def new_master(server: Server) -> int:
@@ -145,3 +149,59 @@ def test_the_new_master_has_no_stray_descriptors(serve: Serve) -> None:
     end(server, new)
 
     assert counts[0] == counts[1]
+
+
+AS_GUNICORN = """
+import os, sys
+master = os.getpid()
+if os.fork() == 0:
+    os.environ["GUNICORN_PID"] = str(master)
+    os.environ["GUNICORN_FD"] = sys.argv[1]
+    os.execv(sys.executable, [sys.executable, "-m", "tiamat", *sys.argv[2:]])
+sys.stdin.read()
+"""
+"""What gunicorn's master does on USR2, if the command by then is ours."""
+
+
+def test_gunicorn_hands_its_place_over(tmp_path: Path) -> None:
+    """
+    USR2 to a gunicorn whose command is Tiamat's by now: its listeners are ours, and
+    when it is gone its pid file too.
+    """
+    path, second, log = (tmp_path / name for name in ("pid", "pid.2", "log"))
+    path.write_text("gunicorn's\n")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address, fd = listener.getsockname(), listener.fileno()
+        bind = f"127.0.0.1:{address[1]}"
+        command = [
+            "apps.pid:app",
+            f"--bind={bind}",
+            f"--pid={path}",
+            f"--log-file={log}",
+        ]
+        gunicorn = subprocess.Popen(
+            [sys.executable, "-c", AS_GUNICORN, str(fd), *command],
+            pass_fds=[fd],
+            env=environment(tmp_path),
+            cwd=tmp_path,
+            stdin=subprocess.PIPE,
+            start_new_session=True,
+        )
+        try:
+            status = get(address).status
+            listener.close()
+            new, before = int(second.read_text()), path.read_text()
+            gunicorn.communicate(timeout=LIMIT)
+            wait_until(lambda: path.read_text() == f"{new}\n", "it has the pid file")
+            after = get(address).status
+            os.kill(new, signal.SIGTERM)
+            wait_until(lambda: not Path(f"/proc/{new}/exe").exists(), "it has ended")
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(gunicorn.pid, signal.SIGKILL)
+
+    assert not path.exists()
+    assert (200, 200) == (status, after)
+    assert "gunicorn's\n" == before
+    assert f"listening on http://{bind}" in log.read_text()
+    assert "the old master is gone; this one takes its place" in log.read_text()
