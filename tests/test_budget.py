@@ -17,8 +17,11 @@ from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser_httptools import Parser
 from tiamat.system.scoreboard import Scoreboard
 
-BUDGET = 19
+BUDGET = 20
 """Today's number, where 30 is the most allowed. Raising it needs a reason."""
+
+# 19 became 20 when what a turn has read came to be taken apart in portions: one
+# frame for each portion, and this test's portion is one request.
 
 REFERENCE = (
     b"GET /path?query=1 HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\n"
