@@ -258,3 +258,16 @@ def test_a_loop_tells_whether_it_is_idle() -> None:
         states.append(row.state)
 
     assert [BUSY, IDLE, AWAY] == states
+
+
+def test_a_process_knows_whether_it_is_the_only_one() -> None:
+    """Rows that are taken later count, and those that are free again don't."""
+    scoreboard = Scoreboard(4)
+    first = scoreboard.take()
+    assert first.alone()
+
+    second = scoreboard.take()
+    assert not first.alone()
+
+    scoreboard.free(second)
+    assert first.alone()

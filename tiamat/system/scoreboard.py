@@ -155,6 +155,10 @@ class Row:
         self.times[REQUEST_AT] = 0.0
         self._map[self.index] = self._resting
 
+    def alone(self) -> bool:
+        """Whether this is the only process there is."""
+        return self._map[: self._rows].count(FREE) == self._rows - 1
+
     def idle_elsewhere(self) -> bool:
         """
         Whether a worker other than this one would accept a connection at once.

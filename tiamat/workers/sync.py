@@ -37,7 +37,7 @@ class SyncWorker(Worker):
             service,
             self.row,
             self.handler(service.gateway.run),
-            others_idle=self.row.idle_elsewhere if self.cfg.workers != 1 else None,
+            others_idle=self.row.idle_elsewhere,
         )
         loop.watch_wakeup(self.wakeup.fileno(), self.handle_wakeup)
         if self.orphaned:
@@ -47,6 +47,10 @@ class SyncWorker(Worker):
         loop.accept()
         self.log.hold()  # the access lines of a turn leave in one write
         while self.alive:
+            # Others may come and go; alone, no request has to ask for them.
+            loop.always_keeps = (
+                loop.accepting and loop.keepalive > 0 and self.row.alone()
+            )
             loop.turn(heartbeat)
             self.report(loop)
         if self.final:
