@@ -104,7 +104,16 @@ def test_who_said_so_could_not_boot_however_it_ended(tmp_path: Path) -> None:
 
         assert failure is not None
         assert 4 == failure.exit_status
-        assert str(failure).startswith("no 'app' in 'shop' (")
+        assert "no 'app' in 'shop'" == str(failure)
+
+
+def test_who_does_not_read_the_log_hears_that_there_is_more(tmp_path: Path) -> None:
+    """The traceback is there."""
+    with child(tmp_path) as one:
+        one.forked.failure = Failed(3, "no registry\nTraceback …")
+        failure = failure_of_start(one.forked, STATUS_3, 1)
+
+        assert "no registry; the error log has more" == str(failure)
 
 
 def test_a_start_is_not_tried_for_ever(tmp_path: Path) -> None:

@@ -129,9 +129,8 @@ def test_other_settings_bring_another_log_and_other_addresses(
     after = Config(bind=[new], errorlog=str(tmp_path / "other.log"), chdir=os.getcwd())
     kind = one.plan.worker_class
     one.plan.listeners = Listeners({}).rebound(before, lambda error: False)
-    one.change(
-        Plan(after, kind, one.plan.listeners.rebound(after, lambda error: False))
-    )
+    plan = Plan(after, kind, one.plan.listeners.rebound(after, lambda error: False))
+    one.settle(one.change(plan))
     one.log.info("here")
 
     assert (tmp_path / "other.log").read_text().endswith("here\n")

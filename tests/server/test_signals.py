@@ -277,6 +277,8 @@ def test_hup_closes_an_address_that_is_gone(serve: Serve) -> None:
     server.config_path.write_text(config.format("localhost"))
     server.signal(signal.SIGHUP)
     server.wait_for_log(r"gen=1 pid=\d+ exited")
+    server.wait_for_log(rf"no longer listening on http://127.0.0.1:{address[1]}\n")
+    server.wait_for_log(r"\] listening on http://", times=2)
 
     with pytest.raises(ConnectionRefusedError):
         socket.create_connection(address, LIMIT)

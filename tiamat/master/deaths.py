@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 FAILURES: Final = {kind.exit_status: kind for kind in (StartupError, AppError)}
 """By exit status: what a worker says that can't boot, so that no other can."""
 
-MORE: Final = " (the error log has more)"
+MORE: Final = "; the error log has more"
 
 ATTEMPTS: Final = 3
 """How often the first workers may die in other ways before the start has failed."""
@@ -84,7 +84,8 @@ def failure_of_start(
     """
     if forked.failure is not None:
         kind = FAILURES.get(forked.failure.status, TiamatError)
-        return kind(forked.failure.text.partition("\n")[0] + MORE)
+        line, traceback, _ = forked.failure.text.partition("\n")
+        return kind(line + MORE if traceback else line)
     text = f"the first workers end before they serve: {status_in_words(status)}{MORE}"
     if os.WIFEXITED(status) and os.WEXITSTATUS(status) in FAILURES:
         return FAILURES[os.WEXITSTATUS(status)](text)

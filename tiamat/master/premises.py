@@ -160,9 +160,9 @@ class Premises:
         if before is not None and before is not pidfile:
             before.remove()
 
-    def change(self, plan: Plan) -> None:
+    def change(self, plan: Plan) -> Plan:
         """
-        Be the premises of other settings, after a reload.
+        Be the premises of other settings; call ``settle`` with what is returned.
 
         Raises:
             TiamatError: their pid file or their logs can't be had; nothing has
@@ -183,10 +183,19 @@ class Premises:
         self.plan = plan
         self.use_pidfile(pidfile)
         self.use_log(log)
+        return before
+
+    def settle(self, before: Plan) -> None:
+        """After a reload: let the addresses go that are gone, and say what is new."""
+        plan = self.plan
         removed = before.listeners.without(plan.listeners)
         if self.succession.alone:
             removed.refuse_new()
+        for listener in removed.all:
+            self.log.info("no longer listening on %s", listener.url)
         removed.close(unlink=self.succession.alone)
+        for listener in plan.listeners.without(before.listeners).all:
+            self.log.info("listening on %s", listener.url)
         for warning in plan.config.warnings:
             self.log.warning("%s", warning)
         for module in plan.config.changed_modules():

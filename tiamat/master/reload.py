@@ -130,7 +130,7 @@ class Reload:
         if plan is None:
             return
         try:
-            arbiter.premises.change(plan)
+            before = arbiter.premises.change(plan)
         except Exception as error:  # a logger class of the user's may raise anything
             self.refuse(str(error))
             return
@@ -139,6 +139,7 @@ class Reload:
             "%s is ready: generation %d takes over", candidate, candidate.generation
         )
         arbiter.roster.commit(candidate)
+        arbiter.premises.settle(before)
         arbiter.server.call("on_reload", arbiter.server)
         arbiter.keeper.set_target(plan.config.workers)
         self.next()
