@@ -109,6 +109,20 @@ def test_int_ends_at_once(serve: Serve) -> None:
     assert "stopping at once" in server.log
 
 
+def test_int_waits_for_nobody(serve: Serve) -> None:
+    """
+    A worker that does not hear INT is killed, and the log says why.
+    """
+    server = serve("apps.pid:app")
+    server.expect("SIGKILL")
+    pid = int(server.get().text)
+    os.kill(pid, signal.SIGSTOP)
+    server.signal(signal.SIGINT)
+
+    assert 0 == server.wait_for_exit()
+    assert f"pid={pid} killed by SIGKILL: did not leave within 2 s\n" in server.log
+
+
 def test_quit_calls_worker_int(serve: Serve) -> None:
     """
     QUIT ends workers at once, after their hook worker_int.

@@ -43,6 +43,7 @@ class Keeper:
         workers: them, by pid.
         condemned: those on their way out, by pid.
         scoreboard: their numbers.
+        hurrying: whether nobody may finish anything.
         final: whether those who retire empty the kernel's queues first.
         forget: lets go, in a new worker, of all else that is the master's.
     """
@@ -58,7 +59,7 @@ class Keeper:
         self.forget: Callable[[], None] = premises.forget
         self.candidate_plan: Plan | None = None
         self.age = 0
-        self.final = False
+        self.final = self.hurrying = False
         self._failure = ""
         self._tasks: dict[type, Callable[[Any], None]] = {
             Spawn: self.spawn,
@@ -150,6 +151,7 @@ class Keeper:
     def stop_at_once(self) -> None:
         """Tell all workers to leave everything and go."""
         now = monotonic()
+        self.hurrying = True
         for forked in self.workers.values():
             self.roster.retired(forked.member, now, now + IMMEDIATE)
             forked.kill(signal.SIGQUIT)
@@ -170,6 +172,8 @@ class Keeper:
         ):
             forked = self.workers[member.pid]
             cause = why_late(member.state, seconds, forked.worker.cfg)
+            if self.hurrying:
+                cause = f"did not leave within {IMMEDIATE:g} s"
             self.condemned[member.pid] = Condemned(
                 forked, cause, self.premises.log, now
             )
