@@ -89,7 +89,7 @@ def describe(environment: Environment, servers: Sequence[str]) -> dict[str, Any]
         },
         "processor": processor(),
         "cores": os.cpu_count(),
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
     }
 
 
