@@ -8,7 +8,7 @@ from typing import Any
 
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.evented import EventedLoop
-from tiamat.drivers.service import Service, Timeouts
+from tiamat.drivers.service import Timeouts, WSGIService
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
@@ -42,8 +42,14 @@ def test_a_request_stays_within_its_frames() -> None:
     common = CommonHeaders(b"tiamat")
     gateway = WSGIGateway(app, common, logging.getLogger("tests.budget"))
     environs = Environs()
-    service = Service(
-        gateway, environs, gateway.log, Limits(), Names("drop"), Parser, Timeouts()
+    service = WSGIService(
+        gateway=gateway,
+        environs=environs,
+        log=gateway.log,
+        limits=Limits(),
+        names=Names("drop"),
+        parser=Parser,
+        timeouts=Timeouts(),
     )
     loop = EventedLoop([], service, Scoreboard(1).take(), gateway.run)
     loop.accepting = True

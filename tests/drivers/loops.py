@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from tiamat.drivers.evented import EventedLoop
-from tiamat.drivers.service import Service, Timeouts
+from tiamat.drivers.service import Timeouts, WSGIService
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
@@ -31,8 +31,14 @@ class Running:
         self.listener.setblocking(False)
         common = CommonHeaders(b"tiamat")
         gateway = WSGIGateway(app, common, LOG)
-        service = Service(
-            gateway, Environs(), LOG, limits, Names("drop"), Parser, timeouts
+        service = WSGIService(
+            gateway=gateway,
+            environs=Environs(),
+            log=LOG,
+            limits=limits,
+            names=Names("drop"),
+            parser=Parser,
+            timeouts=timeouts,
         )
         row = Scoreboard(4).take()
         self.loop = EventedLoop([self.listener], service, row, gateway.run)

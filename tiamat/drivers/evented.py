@@ -19,7 +19,7 @@ from functools import partial
 from typing import Final, Protocol
 
 from tiamat.drivers.connection import EventedConnection
-from tiamat.drivers.service import Service
+from tiamat.drivers.service import WSGIService
 from tiamat.drivers.transport import LINGER, WRITE, SocketTransport
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.poller import EXCLUSIVE, GONE, IN, make_poller
@@ -72,7 +72,7 @@ class EventedLoop:
     def __init__(
         self,
         listeners: Sequence[socket.socket],
-        service: Service,
+        service: WSGIService,
         row: Row,
         handle: Handle,
         *,

@@ -43,12 +43,10 @@ class Timeouts:
     linger: float = 2.0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, kw_only=True)
 class Service:
-    """All that a connection needs to know, and no setting."""
+    """What connections of every driver need to know, and no setting."""
 
-    gateway: WSGIGateway
-    environs: Environs
     log: Log
     limits: Limits
     names: Names
@@ -58,3 +56,11 @@ class Service:
     spool_directory: str | None = None
     response_spool_limit: int = 64 << 20
     limit_connections: int = 0
+
+
+@dataclass(slots=True, kw_only=True)
+class WSGIService(Service):
+    """All that a connection needs that serves WSGI."""
+
+    gateway: WSGIGateway
+    environs: Environs

@@ -43,6 +43,7 @@ class Environs:
     Args:
         software: SERVER_SOFTWARE.
         script_name: Where the application is mounted.
+        multithread: Other threads or greenlets may run it at the same time.
         multiprocess: Other processes may run the application at the same time.
         trust: The proxies that are believed; None is nobody.
         refuse_underscores: A name with an underscore, from whom it is not
@@ -54,6 +55,7 @@ class Environs:
         *,
         software: str = "tiamat",
         script_name: str = "",
+        multithread: bool = False,
         multiprocess: bool = False,
         trust: Trust | None = None,
         refuse_underscores: bool = False,
@@ -63,7 +65,7 @@ class Environs:
         self._constant: Environ = {
             "wsgi.version": (1, 0),
             "wsgi.errors": sys.stderr,
-            "wsgi.multithread": False,
+            "wsgi.multithread": multithread,
             "wsgi.multiprocess": multiprocess,
             "wsgi.run_once": False,
             "wsgi.file_wrapper": FileWrapper,

@@ -6,7 +6,7 @@ from typing import Any, Final, cast
 
 from tiamat.config import Config
 from tiamat.config.code import imported
-from tiamat.drivers.service import Finished, Service, Timeouts
+from tiamat.drivers.service import Finished, Timeouts, WSGIService
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.observe.access import compile_format
@@ -29,45 +29,62 @@ FOREVER: Final = 1e9
 """A timeout that was switched off, in seconds: thirty years."""
 
 
-def make_service(worker: Worker) -> Service:
-    """The service of *worker*, by its settings and its application."""
+def make_service(worker: Worker, *, multithread: bool = False) -> WSGIService:
+    """The service of a worker of WSGI, by its settings and its application."""
     cfg = worker.cfg
-    common = CommonHeaders(b"tiamat")
-    common.refresh(int(time.time()))
-    trust = Trust(
-        cfg.forwarded_allow_ips, cfg.secure_scheme_headers, cfg.forwarder_headers
-    )
+    trust = make_trust(cfg)
     gateway = WSGIGateway(
         worker.app,
-        common,
+        make_common(),
         worker.log,
         sendfile=cfg.sendfile,
         stopping=lambda: not worker.alive,
     )
     environs = Environs(
         script_name=cfg.root_path,
+        multithread=multithread,
         multiprocess=cfg.workers > 1,
         trust=trust,
         refuse_underscores=cfg.header_map == "refuse",
     )
-    return Service(
-        gateway=gateway,
-        environs=environs,
-        log=worker.log,
-        limits=make_limits(cfg),
-        names=Names(cast(HeaderMap, cfg.header_map), trust.forwarders),
-        parser=cfg.load_parser(),
-        timeouts=Timeouts(
+    return WSGIService(
+        gateway=gateway, environs=environs, **common_parts(worker, trust)
+    )
+
+
+def common_parts(worker: Worker, trust: Trust) -> dict[str, Any]:
+    """What the services of all workers have in common: the fields of ``Service``."""
+    cfg = worker.cfg
+    return {
+        "log": worker.log,
+        "limits": make_limits(cfg),
+        "names": Names(cast(HeaderMap, cfg.header_map), trust.forwarders),
+        "parser": cfg.load_parser(),
+        "timeouts": Timeouts(
             header=cfg.header_timeout or FOREVER,
             body=cfg.body_timeout or FOREVER,
             write=cfg.write_timeout or FOREVER,
             keepalive=cfg.keepalive,
         ),
-        finished=make_finished(worker),
-        spool_directory=cfg.tmp_upload_dir,
-        response_spool_limit=cfg.response_spool_limit,
-        limit_connections=cfg.limit_connections
+        "finished": make_finished(worker),
+        "spool_directory": cfg.tmp_upload_dir,
+        "response_spool_limit": cfg.response_spool_limit,
+        "limit_connections": cfg.limit_connections
         or max(_FEWEST, open_files() - _RESERVED),
+    }
+
+
+def make_common() -> CommonHeaders:
+    """The headers of every response, fresh."""
+    common = CommonHeaders(b"tiamat")
+    common.refresh(int(time.time()))
+    return common
+
+
+def make_trust(cfg: Config) -> Trust:
+    """The proxies that are believed."""
+    return Trust(
+        cfg.forwarded_allow_ips, cfg.secure_scheme_headers, cfg.forwarder_headers
     )
 
 

@@ -2,7 +2,7 @@
 
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.evented import EventedLoop, Handle
-from tiamat.drivers.service import Service
+from tiamat.drivers.service import WSGIService
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
 from tiamat.types import Environ
@@ -21,7 +21,7 @@ class SyncWorker(Worker):
     they wait in the selector loop.
     """
 
-    service: Service
+    service: WSGIService
     loop: EventedLoop | None = None
 
     def load(self) -> None:
