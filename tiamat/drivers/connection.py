@@ -7,9 +7,17 @@ application. Requests of one connection are answered in order, one at a time.
 """
 
 import socket
-from typing import TYPE_CHECKING, BinaryIO, Final, TypeAlias
+from typing import BinaryIO, Final, TypeAlias
 
-from tiamat.drivers.transport import BODY, HEAD, IDLE, LINGER, WRITE, SocketTransport
+from tiamat.drivers.transport import (
+    BODY,
+    HEAD,
+    IDLE,
+    LINGER,
+    WRITE,
+    Loop,
+    SocketTransport,
+)
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST, Connection
@@ -18,9 +26,6 @@ from tiamat.protocol.response import Response, refusal
 from tiamat.system.poller import IN
 from tiamat.system.spool import spool_file, write_all
 from tiamat.types import Environ
-
-if TYPE_CHECKING:
-    from tiamat.drivers.evented import EventedLoop
 
 # A request, its response and environ, and when it began; a refusal has but those.
 Reported: TypeAlias = tuple[Request | None, Response, Environ | None, float]
@@ -44,7 +49,7 @@ class EventedConnection(SocketTransport):
 
     def __init__(
         self,
-        loop: "EventedLoop",
+        loop: Loop,
         sock: socket.socket,
         peer: tuple[str, str],
         base: Environ,

@@ -13,10 +13,10 @@ import select
 import socket
 import time
 import weakref
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, MutableSequence, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Final, Protocol
+from typing import ClassVar, Final, Protocol
 
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.service import WSGIService
@@ -25,14 +25,14 @@ from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.poller import EXCLUSIVE, GONE, IN, make_poller
 from tiamat.types import Environ
 
-_MAX_EVENTS: Final = 256
+MAX_EVENTS: Final = 256
 
 # One turn reads so much of each connection before anybody is served.
 READ_SIZE: Final = 16384
 
 # Bytes that may be in hand before those who sent them are served. glibc gives
 # memory back from 128 KiB on (M_TRIM_THRESHOLD), and a body is here three times.
-_IN_HAND: Final = 49152
+IN_HAND: Final = 49152
 
 _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
 
@@ -69,6 +69,8 @@ class EventedLoop:
         refresh_at: When the Date of responses is to follow.
     """
 
+    connection_class: ClassVar[type[EventedConnection]] = EventedConnection
+
     def __init__(
         self,
         listeners: Sequence[socket.socket],
@@ -87,7 +89,7 @@ class EventedLoop:
         self.keepalive = service.timeouts.keepalive
         self.handled = 0
         self.errors = 0
-        self.ready: list[EventedConnection] = []
+        self.ready: MutableSequence[EventedConnection] = []
         self.accepting = False
         self.always_keeps = False
         self._others_idle = others_idle
@@ -139,7 +141,7 @@ class EventedLoop:
         """
         self.row.end()
         self.row.beat(self.now)
-        events = self._poller.poll(0 if self.ready else timeout, _MAX_EVENTS)
+        events = self._poller.poll(0 if self.ready else timeout, MAX_EVENTS)
         now = self.now = self.clock()
         if now >= self.refresh_at:
             self.refresh()
@@ -180,7 +182,7 @@ class EventedLoop:
                     continue
                 received.append((connection, data))
                 size += len(data)
-                if size > _IN_HAND:
+                if size > IN_HAND:
                     self._take(received)
                     self.serve_ready()
                     received = []
@@ -256,10 +258,12 @@ class EventedLoop:
             return False
         sock.setblocking(False)
         peer = (name[0], str(name[1])) if isinstance(name, tuple) else ("", "")
-        connection = EventedConnection(self, sock, peer, self._bases[listener.fileno()])
+        connection = self.connection_class(
+            self, sock, peer, self._bases[listener.fileno()]
+        )
         limit = self.service.limit_connections
         if limit and len(self._connections) >= limit:
-            self._evict(limit // 100)
+            self.evict(limit // 100)
         fileno = connection.fileno
         self._connections[fileno] = connection
         self._poller.register(fileno, IN)
@@ -272,21 +276,21 @@ class EventedLoop:
             return
         self.service.log.warning("accept: %s, pausing", error.strerror)
         if error.errno == errno.EMFILE:
-            self._evict(len(self._connections) // 10)
+            self.evict(len(self._connections) // 10)
         for fileno in self._listeners:
             self._poller.unregister(fileno)
         self.accepting = False
         self._resume_at = self.now + _ACCEPT_PAUSE
         self._sweep_at = min(self._sweep_at, self._resume_at)
 
-    def _evict(self, count: int) -> None:
+    def evict(self, count: int) -> None:
         """
         Make room: close those that have waited longest without a request.
 
         Some at once, so that looking for them is paid for by many. Readers of a
         response only if there is nobody else, and at least one.
         """
-        everybody = list(self._connections.values())
+        everybody = self.ours()
         waiting = [c for c in everybody if c.out is None and not c.servable]
         for connection in heapq.nsmallest(
             max(1, count), waiting or everybody, key=lambda c: c.deadline
@@ -310,6 +314,10 @@ class EventedLoop:
         for listener in listeners:
             while self._accept(listener):
                 self.row.beat(self.now)
+
+    def ours(self) -> list[EventedConnection]:
+        """The connections that this loop may close."""
+        return list(self._connections.values())
 
     # What connections call
 
@@ -345,7 +353,7 @@ class EventedLoop:
         if self._resume_at and now >= self._resume_at:
             self._resume_at = 0.0
             self.accept()
-        late = [c for c in self._connections.values() if c.deadline <= now]
+        late = [c for c in self.ours() if c.deadline <= now]
         if not late:
             return
         # A worker that was long in the application must not hold that against
@@ -373,13 +381,17 @@ class EventedLoop:
         An idle connection stays for its next request, which is answered with
         ``Connection: close``: closing it at once would race with that request.
         """
-        idle_until = self.clock() + min(self.keepalive, 3.0)
-        for connection in self._connections.values():
-            if connection.out is None and connection.http.empty:
-                connection.deadline = min(connection.deadline, idle_until)
+        self.hasten()
         while self._connections and self.clock() < deadline:
             self._sweep_at = 0.0
             self.turn(min(0.2, max(0.0, deadline - self.clock())))
+
+    def hasten(self) -> None:
+        """Idle connections may stay for a moment only."""
+        idle_until = self.clock() + min(self.keepalive, 3.0)
+        for connection in self.ours():
+            if connection.out is None and connection.http.empty:
+                connection.deadline = min(connection.deadline, idle_until)
 
     def close(self) -> None:
         """Close everything now."""

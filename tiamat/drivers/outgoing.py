@@ -54,6 +54,11 @@ class Outgoing:
         self._written = 0
         self.spooled = 0
 
+    @property
+    def empty(self) -> bool:
+        """Nothing waits."""
+        return not self._queue
+
     def put(self, data: memoryview) -> None:
         """Keep *data* behind what waits already."""
         room = MEMORY - self._memory

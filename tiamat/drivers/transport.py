@@ -7,14 +7,20 @@ spool are full does it stand still, for a bounded time.
 
 import select
 import socket
+from collections.abc import Callable, MutableSequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tiamat.drivers.outgoing import Outgoing
+from tiamat.protocol.dates import CommonHeaders
+from tiamat.protocol.request import Request
 from tiamat.system.poller import IN, OUT
+from tiamat.types import Environ
 
 if TYPE_CHECKING:
-    from tiamat.drivers.evented import EventedLoop
+    from tiamat.drivers.connection import EventedConnection
+    from tiamat.drivers.evented import Handle, Row
+    from tiamat.drivers.service import WSGIService
 
 # Buffers up to this are copied into one; larger ones go out by sendmsg.
 _COPIED: Final = 16384
@@ -37,6 +43,43 @@ class Wait(IntEnum):
 HEAD, BODY, IDLE, WRITE, LINGER = Wait
 
 
+class Loop(Protocol):
+    """
+    What serves a connection, as the connection sees it.
+
+    The selector loop, or one thread of a pool, which then counts for itself.
+    """
+
+    service: "WSGIService"
+    common: CommonHeaders
+    row: "Row"
+    now: float
+    keepalive: float
+    handled: int
+    errors: int
+    always_keeps: bool
+    refresh_at: float
+    reports: bool
+
+    @property
+    def ready(self) -> MutableSequence["EventedConnection"]: ...
+    @property
+    def clock(self) -> Callable[[], float]: ...
+    @property
+    def note(self) -> Callable[[float, float, bytes], object]: ...
+    @property
+    def environ(
+        self,
+    ) -> Callable[[Request, Environ, tuple[str, str]], Environ]: ...
+    @property
+    def handle(self) -> "Handle": ...
+
+    def keeps_alive(self, connection: "EventedConnection", /) -> bool: ...
+    def refresh(self) -> None: ...
+    def watch(self, transport: "SocketTransport", mask: int, /) -> None: ...
+    def forget(self, connection: "EventedConnection", /) -> None: ...
+
+
 class SocketTransport:
     """
     One accepted socket of a loop, as gateways write to it.
@@ -53,10 +96,8 @@ class SocketTransport:
         "broken", "deadline", "fileno", "loop", "muted", "out", "peer", "sock", "wait",
     )  # fmt: skip
 
-    def __init__(
-        self, loop: "EventedLoop", sock: socket.socket, peer: tuple[str, str]
-    ) -> None:
-        self.loop = loop
+    def __init__(self, loop: Loop, sock: socket.socket, peer: tuple[str, str]) -> None:
+        self.loop: Loop = loop
         self.sock = sock
         self.fileno = sock.fileno()
         self.peer = peer
@@ -107,16 +148,16 @@ class SocketTransport:
         """Have the kernel send a part of a file, behind what waits."""
         if self.broken:
             return
-        out = self._waiting()
-        out.put_file(fileno, offset, count)
-        self._flush_now(out)
+        out = self.waiting()
+        self.keep_file(out, fileno, offset, count)
+        self.flush_now(out)
 
     def _put(self, data: memoryview) -> None:
-        out = self._waiting()
+        out = self.waiting()
         limit = self.loop.service.response_spool_limit
         while data and not self.broken:
             try:
-                out.put(data[:_SPOOLED])
+                self.keep(out, data[:_SPOOLED])
             except OSError as error:
                 # What the application still says would leave a gap.
                 self.broken = True
@@ -150,14 +191,14 @@ class SocketTransport:
                     return
             self.loop.row.beat(self.loop.clock())
             try:
-                out.send(self.sock)
+                self.send(out)
             except BlockingIOError:
                 continue
             except OSError:
                 self.broken = True
                 return
 
-    def _waiting(self) -> Outgoing:
+    def waiting(self) -> Outgoing:
         """The queue for what the socket doesn't take; made when it is needed."""
         out = self.out
         if out is None:
@@ -166,14 +207,33 @@ class SocketTransport:
             self.wait_until(WRITE, self.loop.service.timeouts.write)
         return out
 
-    def _flush_now(self, out: Outgoing) -> None:
+    def flush_now(self, out: Outgoing) -> None:
         try:
-            if out.send(self.sock):
+            if self.send(out):
                 self.all_sent()
         except BlockingIOError:
             pass  # OUT tells when
         except OSError:
             self.broken = True
+
+    # What is otherwise where several threads have to do with a connection.
+
+    def keep(self, out: Outgoing, data: memoryview) -> None:
+        """
+        Keep *data* for the reader.
+
+        Raises:
+            OSError: There is no room on the disk.
+        """
+        out.put(data)
+
+    def keep_file(self, out: Outgoing, fileno: int, offset: int, count: int) -> None:
+        """Keep a part of a file for the reader."""
+        out.put_file(fileno, offset, count)
+
+    def send(self, out: Outgoing) -> bool:
+        """Send what the socket takes; see ``Outgoing.send``."""
+        return out.send(self.sock)
 
     def all_sent(self) -> None:
         """Nothing waits any more: read again."""
