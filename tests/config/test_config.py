@@ -206,7 +206,6 @@ def test_a_user_without_a_group_gets_his_own(tmp_path: Path) -> None:
     ("words", "complaint"),
     [
         (["--max-surge", "0"], "max_unavailable = 0 leave no way to replace a worker"),
-        (["--threads", "4"], "--threads '4' needs the threads worker"),
     ],
 )
 def test_settings_that_contradict_each_other_are_told(

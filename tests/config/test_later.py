@@ -19,6 +19,10 @@ def test_every_setting_of_gunicorns_is_known() -> None:
         "header_timeout",
         "body_timeout",
         "write_timeout",
+        "request_timeout",
+        "websocket_ping_interval",
+        "websocket_ping_timeout",
+        "websocket_compression",
     }
     known = (set(Config.settings) - added) | set(later.FLAGS)
 

@@ -15,6 +15,7 @@ def test_defaults_are_gunicorns() -> None:
     assert (config.timeout, config.graceful_timeout, config.keepalive) == (30, 30, 2)
     assert (config.max_requests, config.max_requests_jitter) == (0, 0)
     assert config.worker_connections == 1000
+    assert config.request_timeout == 0
 
 
 def test_auto_is_one_worker_per_usable_processor() -> None:

@@ -4,7 +4,7 @@ import pytest
 from conftest import Serve
 
 from tiamat.errors import ConfigError
-from tiamat.workers import load_worker_class
+from tiamat.workers import ALIASES, OURS, load_worker_class, missing
 from tiamat.workers.sync import SyncWorker
 
 
@@ -25,7 +25,7 @@ def test_a_class_has_many_names() -> None:
 @pytest.mark.parametrize(
     ("name", "complaint"),
     [
-        ("snyc", "worker_class 'snyc' is not known; there is sync, or write"),
+        ("snyc", "worker_class 'snyc' is not known; there is asgi, gevent, h11, sync,"),
         ("tiamat.workers.sync:Nobody", "module 'tiamat.workers.sync' has no 'Nobody'"),
         ("no.such:Worker", "can't be imported: ModuleNotFoundError"),
         (dict, "is no class of workers; they derive from tiamat.workers.base.Worker"),
@@ -40,37 +40,51 @@ def test_what_is_no_class_of_workers_is_told(name: object, complaint: str) -> No
 
 
 @pytest.mark.parametrize(
-    "name",
+    ("name", "cure"),
     [
-        *("gthread", "gevent", "gevent_wsgi", "gevent_pywsgi", "eventlet", "tornado"),
-        *("egg:gunicorn#gthread", "gunicorn.workers.ggevent.GeventWorker", Gunicorns),
+        ("eventlet", "gevent"),
+        ("tornado", "asgi"),
+        ("egg:gunicorn#gthread", "threads"),
+        ("gunicorn.workers.sync.SyncWorker", "sync"),
+        ("gunicorn.workers.gasgi.ASGIWorker", "asgi"),
+        (Gunicorns, "gevent"),
+        ("uvicorn.workers.UvicornWorker", "asgi"),
+        ("uvicorn_worker.UvicornH11Worker", "asgi"),
     ],
 )
-def test_who_comes_from_gunicorn_hears_what_to_use(name: object) -> None:
-    """Its workers that we don't have are known by name."""
+def test_who_comes_from_gunicorn_hears_what_to_use(name: object, cure: str) -> None:
+    """Its workers are known by name, and so is which of ours does the same."""
     with pytest.raises(ConfigError) as caught:
         load_worker_class(name)
 
     assert str(caught.value).endswith(
-        "a gunicorn worker that Tiamat does not have yet; use sync with more workers"
+        f"is a worker of gunicorn's, which Tiamat does not run; use -k {cure}"
     )
 
 
-@pytest.mark.parametrize(
-    "name", ["uvicorn.workers.UvicornWorker", "uvicorn_worker.UvicornH11Worker", "asgi"]
-)
-def test_for_asgi_sync_is_no_cure(name: str) -> None:
-    """There will be a worker."""
-    with pytest.raises(ConfigError, match="for ASGI; Tiamat's asgi worker comes later"):
-        load_worker_class(name)
+def test_gunicorn_s_names_are_names_of_ours() -> None:
+    """Who writes gthread gets threads."""
+    found = [ALIASES[name] for name in ("gthread", "gevent_pywsgi", "h11-async")]
+
+    assert [OURS["threads"], OURS["gevent"], OURS["h11"]] == found
+
+
+def test_what_a_worker_needs_is_to_be_installed() -> None:
+    """A worker whose library is not there says which."""
+    module = "tiamat.workers.gevent"
+    needed = ModuleNotFoundError("No module named 'gevent'", name="gevent")
+    itself = ModuleNotFoundError(f"No module named {module!r}", name=module)
+
+    assert "it needs gevent; pip install gevent" == missing(module, needed)
+    assert "Tiamat does not have it yet" == missing(module, itself)
 
 
 def test_a_start_with_gunicorn_s_worker_is_one_line(serve: Serve) -> None:
     """And status 1, as for every wrong setting."""
-    server = serve("apps.pid:app", "--worker-class=gthread")
+    server = serve("apps.pid:app", "--worker-class=eventlet")
 
     assert 1 == server.wait_for_exit()
     assert (
-        "tiamat: error: worker_class 'gthread' is a gunicorn worker that Tiamat does"
-        " not have yet; use sync with more workers\n"
+        "tiamat: error: worker_class 'eventlet' is a worker of gunicorn's, which Tiamat"
+        " does not run; use -k gevent\n"
     ) == server.output

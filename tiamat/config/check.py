@@ -49,6 +49,7 @@ def check(config: Config, load_worker_class: Callable[[Any], Any]) -> list[Findi
         *check_application(config),
         *check_worker_class(config, load_worker_class),
         *check_parser(config),
+        *check_loop(config),
         *check_log(config),
         *check_addresses(config),
         *check_files(config),
@@ -90,6 +91,16 @@ def check_parser(config: Config) -> Iterator[Finding]:
     """The parser can be imported."""
     try:
         config.load_parser()
+    except TiamatError as error:
+        yield Finding(str(error))
+
+
+def check_loop(config: Config) -> Iterator[Finding]:
+    """The event loop that the settings ask for can be imported."""
+    if "asgi_loop" not in config.origins:
+        return
+    try:
+        config.load_loop_factory()
     except TiamatError as error:
         yield Finding(str(error))
 

@@ -5,11 +5,13 @@ import copy
 import os
 import pwd
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from importlib.util import find_spec
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from tiamat.config import code
+from tiamat.config.asgi import ASGI, LOOPS
 from tiamat.config.debugging import Debugging
 from tiamat.config.hooks import Hooks
 from tiamat.config.limits import Limits
@@ -30,6 +32,7 @@ class Config(
     Hooks,
     Mechanics,
     Logs,
+    ASGI,
     Protocols,
     Limits,
     Processes,
@@ -258,6 +261,22 @@ class Config(
         """
         name = self.http_parser
         return self._load("http_parser", PARSER_CLASSES.get(name, name))
+
+    def load_loop_factory(self) -> Callable[[], Any]:
+        """
+        What makes an event loop: no arguments, a new loop each time it is called.
+
+        Raises:
+            ConfigError: it can't be imported, or can't be called.
+        """
+        name = self.asgi_loop
+        if name == "auto":
+            name = "uvloop" if find_spec("uvloop") else "asyncio"
+        factory = self._load("asgi_loop", LOOPS.get(name, name))
+        if not callable(factory):
+            self.refuse("asgi_loop", "is not a function that makes an event loop")
+        made: Callable[[], Any] = factory
+        return made
 
     def _load(self, name: str, path: str) -> Any:
         """What stands under the dotted *path*, for the setting *name*."""

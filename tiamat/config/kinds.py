@@ -97,19 +97,9 @@ def to_positive(value: object) -> int:
     return to_count(value, 1)
 
 
-def to_threads(value: object) -> int:
-    """How many threads: one, until there is a worker that has more."""
-    if to_count(value, 1) > 1:
-        raise ValueError(
-            "needs the threads worker, which Tiamat does not have yet; use more workers"
-        )
-    return 1
-
-
 seconds = Kind(to_seconds, "SECONDS")
 count = Kind(to_count, "COUNT")
 positive = Kind(to_positive, "COUNT")
-threads = Kind(to_threads, "COUNT")
 size = Kind(to_size, "SIZE")
 mode = Kind(to_mode, "OCTAL")
 workers = Kind(to_workers, 'COUNT|"auto"')
@@ -153,9 +143,11 @@ def optional(kind: Kind[T]) -> Kind[T | None]:
 
 
 def one_of(*words: str) -> Kind[str]:
-    """One of a few words."""
+    """One of a few words; True and False are "on" and "off" where those are."""
 
     def convert(value: object) -> str:
+        if isinstance(value, bool) and {"on", "off"} <= {*words}:
+            value = "on" if value else "off"
         word = value.strip().lower() if isinstance(value, str) else value
         if word not in words:
             raise ValueError(f"is none of {', '.join(words)}")
@@ -223,6 +215,16 @@ def to_http_parser(value: object) -> str:
     return PARSERS[name.lower()]
 
 
+def to_asgi_loop(value: object) -> str:
+    """One of the event loops that we know, or the name of a factory."""
+    name = to_text(value)
+    if ":" in name:
+        return name
+    if name.lower() not in ("auto", "asyncio", "uvloop"):
+        raise ValueError('is none of auto, asyncio, uvloop, nor "module:factory"')
+    return name.lower()
+
+
 def to_headers(value: object) -> dict[str, str]:
     """Header names with a value each."""
     headers = to_mapping(value)
@@ -253,6 +255,7 @@ def to_access_format(value: object) -> str:
 
 
 http_parser = Kind(to_http_parser, "auto|httptools|h11|MODULE:CLASS")
+asgi_loop = Kind(to_asgi_loop, "auto|asyncio|uvloop|MODULE:FACTORY")
 headers = Kind(to_headers, "DICT")
 mount = Kind(to_mount, "PATH")
 access_format = Kind(to_access_format, "FORMAT")

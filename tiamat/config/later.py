@@ -7,10 +7,10 @@ done, instead of "unknown setting".
 
 from typing import Final
 
+# asgi_disconnect_grace_period stays here: no request of ours is cancelled because its
+# client went, so there is no pause before that.
 FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "asgi_disconnect_grace_period": ("--asgi-disconnect-grace-period",),
-    "asgi_lifespan": ("--asgi-lifespan",),
-    "asgi_loop": ("--asgi-loop",),
     "ca_certs": ("--ca-certs",),
     "casefold_http_method": ("--casefold-http-method",),
     "cert_reqs": ("--cert-reqs",),
@@ -66,7 +66,6 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "syslog_facility": ("--log-syslog-facility",),
     "syslog_prefix": ("--log-syslog-prefix",),
     "uwsgi_allow_ips": ("--uwsgi-allow-from",),
-    "websocket_max_message_size": ("--websocket-max-message-size",),
 }
 
 NAMES: Final = {flag: name for name, flags in FLAGS.items() for flag in flags}

@@ -29,15 +29,20 @@ class Processes(Section):
         help="""
             The class of the workers: a name, or `module:Class`.
 
-            Names are our own (`sync`) and those that installed packages declare
-            as entry points of the group `tiamat.workers`. See workers.md.
+            Names are our own (`sync`, `threads`, `gevent`, `asgi`, `h11`), gunicorn's
+            for the same, and those that installed packages declare as entry points
+            of the group `tiamat.workers`. See workers.md.
         """,
     )
     threads = Setting(
         "--threads",
-        type=kinds.threads,
+        type=kinds.positive,
         default=1,
-        help="How many threads of each worker run the application.",
+        help="""
+            How many threads of each worker run the application.
+
+            Above 1, `sync` is `threads`. Without effect on `gevent` and `asgi`.
+        """,
     )
     worker_connections = Setting(
         "--worker-connections",
@@ -81,6 +86,19 @@ class Processes(Section):
 
             For `sync` this is the longest a request may take in the application.
             The log gets its stack and its request first. 0 switches it off.
+        """,
+    )
+    request_timeout = Setting(
+        "--request-timeout",
+        type=kinds.seconds,
+        default=0.0,
+        help="""
+            A request that has been in the application for longer is ended, in seconds.
+
+            For `threads`, `gevent` and `asgi`, whose workers are not silent while
+            one request takes long. A thread can't be ended: its worker is replaced.
+            0 switches it off; then a request older than `timeout` is logged, with
+            its stack.
         """,
     )
     graceful_timeout = Setting(

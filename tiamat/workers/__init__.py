@@ -13,20 +13,44 @@ from tiamat.errors import ConfigError
 if TYPE_CHECKING:
     from tiamat.workers.base import Worker
 
-ALIASES: Final = {"sync": "tiamat.workers.sync:SyncWorker"}
+OURS: Final = {
+    "asgi": "tiamat.workers.asgi:ASGIWorker",
+    "gevent": "tiamat.workers.gevent:GeventWorker",
+    "h11": "tiamat.workers.asgi:H11Worker",
+    "sync": "tiamat.workers.sync:SyncWorker",
+    "threads": "tiamat.workers.threads:ThreadsWorker",
+}
+
+ALIASES: Final = OURS | {
+    "gevent_pywsgi": OURS["gevent"],
+    "gevent_wsgi": OURS["gevent"],
+    "gthread": OURS["threads"],
+    "h11-async": OURS["h11"],
+}
+"""Also by gunicorn's names for the same."""
+
+ALIASED: Final = frozenset(path.partition(":")[0] for path in OURS.values())
+"""The modules of our own classes."""
 
 GROUP: Final = "tiamat.workers"
 
-GUNICORN: Final = frozenset(
-    ("gthread", "gevent", "gevent_wsgi", "gevent_pywsgi", "eventlet", "tornado")
+CURES: Final = {
+    "uvicorn": "asgi",
+    "gasgi": "asgi",
+    "tornado": "asgi",
+    "eventlet": "gevent",
+    "gevent": "gevent",
+    "ggevent": "gevent",
+    "gthread": "threads",
+    "sync": "sync",
+}
+"""Words in the names of gunicorn's workers and uvicorn's, and which of ours to use."""
+
+STRANGERS: Final = (
+    *("gunicorn.workers.", "egg:gunicorn#", "uvicorn.workers.", "uvicorn_worker."),
+    *("eventlet", "tornado"),
 )
-"""Names of gunicorn's workers; its ``sync`` is as ours."""
-
-GUNICORN_PATHS: Final = ("gunicorn.workers.", "egg:gunicorn#")
-"""How they begin otherwise."""
-
-ASGI_PATHS: Final = ("uvicorn.workers.", "uvicorn_worker.")
-"""How the names of those begin that serve ASGI under gunicorn."""
+"""How those names begin."""
 
 
 def load_worker_class(name: object) -> type["Worker"]:
@@ -46,7 +70,7 @@ def load_worker_class(name: object) -> type["Worker"]:
         name = "sync"
     kind = find(name) if isinstance(name, str) else name
     if not (isinstance(kind, type) and issubclass(kind, Worker)):
-        refuse_gunicorn_s(f"{getattr(kind, '__module__', '')}.")
+        refuse_strangers(f"{getattr(kind, '__module__', '')}.")
         raise ConfigError(
             f"worker_class {name!r} is no class of workers;"
             " they derive from tiamat.workers.base.Worker"
@@ -58,7 +82,7 @@ def find(name: str) -> object:
     """What stands under a name."""
     path = ALIASES.get(name) or entry_point(name)
     if not path:
-        refuse_gunicorn_s(name)
+        refuse_strangers(name)
         path = name
     module, colon, attribute = path.partition(":")
     if not colon:
@@ -76,24 +100,34 @@ def find(name: str) -> object:
         ) from None
     except Exception as error:
         raise ConfigError(
-            f"worker_class {name!r} can't be imported: {type(error).__name__}: {error}"
+            f"worker_class {name!r} can't be imported: {missing(module, error)}"
         ) from error
 
 
-def refuse_gunicorn_s(name: str) -> None:
+def missing(module: str, error: Exception) -> str:
+    """Why *module* can't be imported, in words; what to install if that helps."""
+    absent = getattr(error, "name", None) or ""
+    if isinstance(error, ModuleNotFoundError) and module in ALIASED:
+        if absent == module:
+            return "Tiamat does not have it yet"
+        return f"it needs {absent}; pip install {absent}"
+    return f"{type(error).__name__}: {error}"
+
+
+def refuse_strangers(name: str) -> None:
     """
-    Say what else there is, to who comes from gunicorn.
+    Say what to use instead, to who comes from gunicorn.
 
     Raises:
-        ConfigError: it is the name of a worker of gunicorn's.
+        ConfigError: it is the name of a worker of gunicorn's, or of uvicorn's.
     """
-    what = f"worker_class {name.rstrip('.')!r} is a gunicorn worker"
-    if name == "asgi" or name.startswith(ASGI_PATHS):
-        raise ConfigError(f"{what} for ASGI; Tiamat's asgi worker comes later")
-    if name in GUNICORN or name.startswith(GUNICORN_PATHS):
-        raise ConfigError(
-            f"{what} that Tiamat does not have yet; use sync with more workers"
-        )
+    if not name.startswith(STRANGERS):
+        return
+    cure = next((ours for word, ours in CURES.items() if word in name), "asgi")
+    raise ConfigError(
+        f"worker_class {name.rstrip('.')!r} is a worker of gunicorn's, which Tiamat"
+        f" does not run; use -k {cure}"
+    )
 
 
 def entry_point(name: str) -> str:
@@ -109,4 +143,4 @@ def names() -> list[str]:
     """The names that can be used here."""
     from importlib.metadata import entry_points
 
-    return sorted({*ALIASES, *(point.name for point in entry_points(group=GROUP))})
+    return sorted({*OURS, *(point.name for point in entry_points(group=GROUP))})
