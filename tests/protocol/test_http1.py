@@ -249,6 +249,85 @@ def test_an_upgrade_is_offered_and_http_goes_on(parser: str) -> None:
     assert second.complete
 
 
+WEBSOCKET = (
+    b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: keep-alive, Upgrade\r\n"
+    b"Upgrade: WebSocket\r\n\r\n"
+)
+
+
+@both_parsers
+def test_a_websocket_is_handed_over(parser: str) -> None:
+    """What came behind its head is kept as it came, however it was cut."""
+    wire = GET + WEBSOCKET + b"\x81\x80\r\n\r\n" + GET
+    for at in range(1, len(wire)):
+        connection = connect(parser)
+        connection.upgrades = True
+        connection.receive_data(wire[:at])
+        connection.receive_data(wire[at:])
+        first, second = connection.requests
+
+        assert [b"", b"websocket"] == [first.upgrade, second.upgrade]
+        assert b"\x81\x80\r\n\r\n" + GET == connection.unread
+        assert connection.reading is Reading.OTHER
+        assert connection.holding
+        assert not second.keep_alive
+
+
+@both_parsers
+def test_a_websocket_waits_for_its_turn(parser: str) -> None:
+    """Behind more requests than may wait it is bytes as they are."""
+    connection = connect(parser, pipelined=2)
+    connection.upgrades = True
+    connection.receive_data(GET * 2 + WEBSOCKET + b"\x81\x80")
+    assert connection.unread == b""
+
+    connection.requests.clear()
+    connection.resume()
+    (request,) = connection.requests
+
+    assert request.upgrade == b"websocket"
+    assert connection.unread == b"\x81\x80"
+
+
+@both_parsers
+def test_without_a_websocket_layer_it_is_http(parser: str) -> None:
+    """The connection goes on behind it."""
+    connection = connect(parser)
+    connection.receive_data(WEBSOCKET + GET)
+    first, second = connection.requests
+
+    assert first.upgrade == second.upgrade == b""
+    assert first.keep_alive
+    assert waits(connection) == (True, False)
+
+
+@both_parsers
+@pytest.mark.parametrize(
+    "wire",
+    [
+        WEBSOCKET.replace(b"GET", b"POST"),
+        WEBSOCKET.replace(b"HTTP/1.1", b"HTTP/1.0"),
+        WEBSOCKET.replace(b"WebSocket", b"h2c"),
+        WEBSOCKET.replace(b"WebSocket", b"websocket, h2c"),
+        WEBSOCKET.replace(b", Upgrade", b""),
+        WEBSOCKET.replace(b"Host", b"Content-Length: 2\r\nHost") + b"ab",
+        WEBSOCKET.replace(b"Host", b"Transfer-Encoding: chunked\r\nHost")
+        + b"0\r\n\r\n",
+    ],
+)
+def test_what_asks_for_more_than_a_websocket_is_http(parser: str, wire: bytes) -> None:
+    """With the other method, version, protocol, option or a body it stays HTTP."""
+    connection = connect(parser)
+    connection.upgrades = True
+    connection.receive_data(wire)
+    (request,) = connection.requests
+
+    assert request.upgrade == b""
+    assert request.complete
+    assert connection.error is None
+    assert connection.unread == b""
+
+
 def mutate(wire: bytes, chance: random.Random) -> bytes:
     """Change *wire* in up to four places."""
     changed = bytearray(wire)

@@ -15,6 +15,7 @@ from tiamat.protocol.errors import (
     UnknownTransferCoding,
 )
 from tiamat.protocol.headers import list_members
+from tiamat.protocol.request import Request
 from tiamat.types import Headers
 
 CHUNKED: Final = -1
@@ -110,6 +111,22 @@ def expects_continue(version: str, expect: bytes) -> bool:
     if expect.lower() != b"100-continue":
         raise ExpectationFailed(f"Expect {expect[:40]!r}")
     return True
+
+
+def asks_for_websocket(request: Request) -> bool:
+    """
+    RFC 6455, 4.2.1: whether a WebSocket is all that this request asks for.
+
+    One that offers other protocols beside it, or that has a body, is HTTP.
+    """
+    fields = request.fields
+    return (
+        request.method == "GET"
+        and request.version == "1.1"
+        and request.length == 0
+        and list_members(fields.get(b"upgrade", b"")) == [b"websocket"]
+        and b"upgrade" in list_members(fields.get(b"connection", b""))
+    )
 
 
 def split_absolute(target: bytes) -> tuple[bytes, bytes]:

@@ -18,7 +18,7 @@ from typing import Final, Protocol
 
 from tiamat.protocol.chunks import Chunks
 from tiamat.protocol.errors import BodyTooLarge, HeadTooLarge, ProtocolError
-from tiamat.protocol.framing import CHUNKED
+from tiamat.protocol.framing import CHUNKED, asks_for_websocket
 from tiamat.protocol.head import check_unfinished, read_head, refused_method
 from tiamat.protocol.headers import Names
 from tiamat.protocol.limits import Limits
@@ -56,10 +56,11 @@ class Reading(Enum):
     BODY = "body"  # of a known length
     CHUNKS = "chunks"
     NOTHING = "nothing"  # closing, or broken: what comes is left unread
+    OTHER = "other"  # another protocol, behind an upgrade
 
 
 # To reach a member through its class costs a frame on Python 3.11.
-HEAD, BODY, CHUNKS, NOTHING = Reading
+HEAD, BODY, CHUNKS, NOTHING, OTHER = Reading
 
 
 class Connection:
@@ -73,13 +74,17 @@ class Connection:
         reading: What the next byte belongs to.
         eof: The peer sends no more.
         surplus: Bytes came that will be left unread.
+        upgrades: A request for a WebSocket is marked as such, and what comes
+            behind it is not HTTP. The driver says so; else it goes on as HTTP.
+        unread: What came behind it.
         quiet: Nothing came but whole requests; the next byte begins one.
     """
 
     __slots__ = (
         "_blank", "_chunk_at", "_chunks", "_current", "_feed", "_head", "_headers",
         "_held", "_left", "_limits", "_make_parser", "_names", "_raw",
-        "eof", "error", "quiet", "reading", "requests", "surplus",
+        "eof", "error", "quiet", "reading", "requests", "surplus", "unread",
+        "upgrades",
     )  # fmt: skip
 
     _chunks: Chunks
@@ -90,6 +95,8 @@ class Connection:
         self.reading = HEAD
         self.eof = False
         self.surplus = False
+        self.upgrades = False
+        self.unread = b""
         self.quiet = True
         self._limits = limits
         self._names = names
@@ -150,7 +157,7 @@ class Connection:
     @property
     def holding(self) -> bool:
         """Bytes were held back: reading more would only make them more."""
-        return bool(self._held)
+        return bool(self._held or self.unread)
 
     @property
     def empty(self) -> bool:
@@ -187,6 +194,9 @@ class Connection:
                         self._complete()
                 elif self.reading is CHUNKS:
                     data = self._receive_chunks(data)
+                elif self.reading is OTHER:
+                    self.unread += data
+                    break
                 else:
                     self.surplus = True
                     break
@@ -230,7 +240,7 @@ class Connection:
         try:
             self._feed(piece)
         except UPGRADE:
-            self._decline_upgrade()
+            self._begin_upgrade()
         else:
             self._begin_by_head()
 
@@ -292,7 +302,7 @@ class Connection:
         """Note what the parser, or a rule of ours, found wrong."""
         if isinstance(error, UPGRADE):
             try:
-                self._decline_upgrade()
+                self._begin_upgrade()
             except ProtocolError as refused:
                 self._refuse(refused)
             return
@@ -319,15 +329,21 @@ class Connection:
         """In the parser's place: it has given up, and we still wait for a space."""
         raise INVALID_METHOD
 
-    def _decline_upgrade(self) -> None:
+    def _begin_upgrade(self) -> None:
         """
-        Go on in HTTP/1 behind a head that offered an upgrade (RFC 9110, 7.8).
+        Take the upgrade that a head offers, or go on in HTTP/1 (RFC 9110, 7.8).
 
-        llhttp has ended the message with its head. A new parser gets a head
+        The parser has ended the message with its head. A new one gets a head
         with the same framing, and so takes the body that the request has.
         """
         self._begin_by_head()
-        request = self._current
+        request = self.requests[-1]
+        if self.upgrades and asks_for_websocket(request):
+            request.upgrade = b"websocket"
+            request.keep_alive = False  # if it should be refused
+            self.quiet = False
+            self.reading = OTHER
+            return
         self._feed = self._make_parser(self).feed_data
         if request.complete:
             return

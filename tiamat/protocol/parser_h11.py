@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Final
 import h11
 
 from tiamat.protocol.errors import ProtocolError
+from tiamat.protocol.headers import list_members
 from tiamat.protocol.http1 import BODY, CHUNKS
+from tiamat.protocol.parser_httptools import UPGRADE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +97,8 @@ class Parser:
         for name, value in headers:
             self._connection.on_header(name, value)
         self._step = self._read_behind_head
+        if self._connection.upgrades and offers_upgrade(headers):
+            raise UPGRADE
         return rest
 
     def _read_behind_head(self, data: bytes) -> bytes:
@@ -176,6 +180,15 @@ class Parser:
         self._step = self._read_head
         self._connection.on_chunk_header()
         self._connection.on_chunk_complete()
+
+
+def offers_upgrade(headers: "Headers") -> bool:
+    """Whether llhttp would end the message here, for another protocol to begin."""
+    fields = [(name.lower(), value) for name, value in headers]
+    return any(name == b"upgrade" for name, _ in fields) and any(
+        name == b"connection" and b"upgrade" in list_members(value)
+        for name, value in fields
+    )
 
 
 def refuse_forbidden(raw: bytearray, known: int, end: int) -> None:

@@ -61,6 +61,8 @@ class Request:
         expect_continue: The client waits for a 100 before it sends the body.
         body: ``None`` as long as no byte of it has come.
         complete: The body is here to its end.
+        upgrade: b"websocket" if that is what follows; the connection speaks no
+            HTTP behind it.
     """
 
     __slots__ = (
@@ -74,6 +76,7 @@ class Request:
         "length",
         "method",
         "target",
+        "upgrade",
         "version",
     )
 
@@ -97,6 +100,7 @@ class Request:
         self.expect_continue = False
         self.body: Body | None = None
         self.complete = True
+        self.upgrade = b""
 
     @property
     def body_size(self) -> int:
