@@ -18,6 +18,7 @@ import threading
 from typing import Final
 
 from tiamat.system.messages import Message, decode, encode
+from tiamat.system.unpatched import unpatched
 
 LENGTH: Final = struct.Struct("!I")
 
@@ -102,7 +103,8 @@ class Channel:
         return True
 
     def _wait_for_room(self, timeout: float) -> bool:
-        poll = select.poll()
+        # Not gevent's: other greenlets would run meanwhile, and wait for our lock.
+        poll = unpatched("select", "poll")()
         poll.register(self.sock, select.POLLOUT)
         return bool(timeout and poll.poll(timeout * 1000))
 

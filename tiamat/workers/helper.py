@@ -4,6 +4,9 @@ The helper: a worker's thread that listens to the master.
 It hears the master also while the application keeps the main thread busy. So it
 can say what that thread does, and close the listeners when the master is gone. It
 only notes what the main thread shall do, and wakes it.
+
+In a process that gevent has patched it is a thread of the system all the same: a
+greenlet would stand still with the hub.
 """
 
 import os
@@ -15,8 +18,11 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from tiamat.system.messages import Accept, Drain, Dump, Message, Reopen, Stack
+from tiamat.system.unpatched import unpatched
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tiamat.workers.base import Worker
 
 QUEUE: Final = 0.1
@@ -34,15 +40,17 @@ class Helper:
 
     def __init__(self, worker: "Worker") -> None:
         self.worker = worker
+        self.main: int = unpatched("_thread", "get_ident")()
+        self.sleep: Callable[[float], None] = unpatched("time", "sleep")
 
     def start(self) -> None:
         """Begin to listen; the thread ends with the process."""
-        threading.Thread(target=self.listen, name="helper", daemon=True).start()
+        unpatched("_thread", "start_new_thread")(self.listen, ())
 
     def listen(self) -> None:
         """Obey the master until it is gone."""
         channel = self.worker.channel
-        poll = select.poll()
+        poll = unpatched("select", "poll")()
         poll.register(channel, select.POLLIN)
         try:
             while True:
@@ -63,7 +71,7 @@ class Helper:
             case Reopen():
                 worker.reopen_wanted = True
             case Dump():
-                worker.send(Stack(stacks_of_others()))
+                worker.send(Stack(stacks_of_others(self.main)))
         worker.wakeup.wake()
 
     def go_on_alone(self) -> None:
@@ -79,17 +87,24 @@ class Helper:
         worker.orphaned = True
         worker.log.warning("%s: the master is gone; finishing and leaving", worker)
         worker.drain(final=True)
-        time.sleep(QUEUE)
+        self.sleep(QUEUE)
         worker.close_listeners()
-        time.sleep(max(0.0, worker.deadline() - time.monotonic()) + GRACE)
+        self.sleep(max(0.0, worker.deadline() - time.monotonic()) + GRACE)
         worker.log.error("%s: not finished in graceful_timeout, leaving", worker)
         os._exit(OVERDUE)
 
 
-def stacks_of_others() -> str:
-    """What every thread but the calling one does, the main thread first."""
+def stacks_of_others(main: int | None = None) -> str:
+    """
+    What every thread but the calling one does, the main thread first.
+
+    Args:
+        main: the main thread, where ``threading`` has gevent's identities.
+    """
     names = {thread.ident: thread.name for thread in threading.enumerate()}
-    main, me = threading.main_thread().ident, threading.get_ident()
+    main = main or threading.main_thread().ident
+    names[main] = "MainThread"
+    me = unpatched("_thread", "get_ident")()
     frames = sorted(sys._current_frames().items(), key=lambda item: item[0] != main)
     return "\n".join(
         f"Thread {names.get(ident, ident)}:\n"
