@@ -43,9 +43,10 @@ class EventedConnection(SocketTransport):
         http: What came, as requests.
         closing: It ends behind the response that is on its way.
         reported: What is to be told when the last byte is with the kernel.
+        taken: It waits for a thread of a pool, or has one.
     """
 
-    __slots__ = ("base", "closing", "http", "reported")
+    __slots__ = ("base", "closing", "http", "reported", "taken")
 
     def __init__(
         self,
@@ -60,6 +61,7 @@ class EventedConnection(SocketTransport):
         self.http = Connection(service.limits, service.parser, service.names)
         self.closing = False
         self.reported: Reported | None = None
+        self.taken = False
 
     # Reading
 

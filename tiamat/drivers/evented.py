@@ -197,13 +197,13 @@ class EventedLoop:
             try:
                 connection.on_received(data)
             except Exception as error:
-                self._failed(connection, error)
+                self.failed(connection, error)
 
     def _write(self, connection: EventedConnection) -> None:
         try:
             connection.on_writable()
         except Exception as error:
-            self._failed(connection, error)
+            self.failed(connection, error)
 
     def _accept_first(self, events: list[tuple[int, int]]) -> None:
         """One connection from each listener that has some."""
@@ -223,9 +223,9 @@ class EventedLoop:
                 try:
                     connection.serve(requests.pop(0))
                 except Exception as error:
-                    self._failed(connection, error)
+                    self.failed(connection, error)
 
-    def _failed(self, connection: EventedConnection, error: Exception) -> None:
+    def failed(self, connection: EventedConnection, error: BaseException) -> None:
         self.service.log.error("a connection failed", exc_info=error)
         connection.abort()
 
@@ -238,6 +238,11 @@ class EventedLoop:
         """Call *call* in the turn in which *fileno* becomes readable."""
         self._wakeups[fileno] = call
         self._poller.register(fileno, IN)
+
+    def forget_wakeup(self, fileno: int) -> None:
+        """Look at it no more."""
+        del self._wakeups[fileno]
+        self._poller.unregister(fileno)
 
     # Accepting
 

@@ -1,8 +1,10 @@
 """What connections need, chosen and built once per worker."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any, Final
 
+from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.wsgi import Log, WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.headers import Names
@@ -10,7 +12,10 @@ from tiamat.protocol.http1 import ParserFactory
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
-from tiamat.types import Environ
+from tiamat.types import Environ, Scope
+
+FOREVER: Final = 1e9
+"""A timeout that is off, in seconds: thirty years."""
 
 Finished = Callable[
     [Request | None, Response, Environ | None, tuple[str, str], float], None
@@ -34,6 +39,8 @@ class Timeouts:
         write: Without the client taking a byte.
         keepalive: Between two requests; 0 closes behind each.
         linger: For the client to close behind our last byte.
+        slow: Of a request in the application, before it is logged.
+        request: Of the same, before it is ended.
     """
 
     header: float = 10.0
@@ -41,6 +48,8 @@ class Timeouts:
     write: float = 30.0
     keepalive: float = 2.0
     linger: float = 2.0
+    slow: float = FOREVER
+    request: float = FOREVER
 
 
 @dataclass(slots=True, kw_only=True)
@@ -64,3 +73,18 @@ class WSGIService(Service):
 
     gateway: WSGIGateway
     environs: Environs
+
+
+@dataclass(slots=True, kw_only=True)
+class ASGIService(Service):
+    """
+    All that a connection needs that serves ASGI.
+
+    Attributes:
+        bases: What the scopes on each listener have in common, by descriptor.
+        websocket: How WebSockets are kept; None if there are none.
+    """
+
+    gateway: ASGIGateway
+    bases: dict[int, Scope] = field(default_factory=dict)
+    websocket: Any = None

@@ -52,7 +52,6 @@ class Loop(Protocol):
 
     service: "WSGIService"
     common: CommonHeaders
-    row: "Row"
     now: float
     keepalive: float
     handled: int
@@ -63,6 +62,8 @@ class Loop(Protocol):
 
     @property
     def ready(self) -> MutableSequence["EventedConnection"]: ...
+    @property
+    def row(self) -> "Row": ...
     @property
     def clock(self) -> Callable[[], float]: ...
     @property

@@ -1,0 +1,365 @@
+"""
+A server on an asyncio loop: one protocol object per connection.
+
+The server owns the listeners, the clock and the deadlines; a connection owns its
+protocol state. Deadlines are numbers on the connections, looked at once a second:
+no timer, no event and, from Python 3.12 on, no turn of the loop per request.
+"""
+
+import asyncio
+import errno
+import socket
+import sys
+import time
+import traceback
+from collections.abc import Callable, Coroutine, Sequence
+from contextlib import suppress
+from functools import partial
+from typing import Any, Final, Protocol
+
+from tiamat.drivers.aio_connection import AioConnection
+from tiamat.drivers.service import ASGIService
+from tiamat.gateways.asgi import Cycle
+from tiamat.gateways.wsgi import method_and_path
+from tiamat.protocol.request import Request
+from tiamat.system.scoreboard import REQUEST_AT
+from tiamat.types import Scope
+
+_SWEEP: Final = 1.0  # seconds between two looks at all deadlines
+_DRAINING_SWEEP: Final = 0.1  # when each of them may be what we wait for
+
+# accept() can't go on for want of something that others may give back.
+_EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+
+_LONGEST_IDLE: Final = 3.0
+"""Seconds that an idle connection may delay a stop."""
+
+_CANCELLED: Final = 0.5
+"""Seconds that cancelled requests have to clean up."""
+
+Spawn = Callable[[Coroutine[Any, Any, None]], Any]
+
+
+class Row(Protocol):
+    """This process's place in the scoreboard."""
+
+    times: memoryview
+
+    @property
+    def note(self) -> Callable[[float, float, bytes], object]: ...
+    def beat(self, now: float, /) -> None: ...
+
+
+class Swept(Protocol):
+    """A connection of any kind, as the sweep and the drain see it."""
+
+    deadline: float
+
+    def sweep(self, now: float, /) -> None: ...
+    def drain(self, idle_until: float, /) -> None: ...
+    def abort(self) -> None: ...
+
+
+class Running(Protocol):
+    """What the application works at: a request's cycle, or a conversation."""
+
+    endless: bool
+    told: bool
+    timed_out: bool
+    task: Any
+    request: Request
+
+    @property
+    def over(self) -> bool: ...
+
+
+class AioServer:
+    """
+    Accepts, and looks after all connections.
+
+    Attributes:
+        loop: The event loop that it runs on.
+        connections: All that are open, of any kind.
+        running: What the application works at, the oldest first, and since when.
+        handled: Requests that were answered.
+        errors: Of those, with a status of 500 and above.
+        draining: Nothing new is accepted; connections close behind a response.
+        leaving: The time for that is nearly over: who still streams is told.
+        waiting: Connections with a request, over ``limit`` running ones.
+        pre_request: Called before each request; None if nobody wants it.
+        swept: Called behind each sweep.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[socket.socket],
+        service: ASGIService,
+        row: Row,
+        loop: asyncio.AbstractEventLoop,
+        *,
+        limit: int = 1000,
+    ) -> None:
+        self.service = service
+        self.loop = loop
+        self.row = row
+        self.note = row.note
+        self.connections: set[Swept] = set()
+        self.running: dict[Running, float] = {}
+        self.waiting: list[AioConnection] = []
+        self.handled = 0
+        self.errors = 0
+        self.limit = limit
+        self.draining = False
+        self.leaving = False
+        self.pre_request: Callable[[Request, Scope], object] | None = None
+        self.swept: Callable[[], object] = lambda: None
+        self.spawn = make_spawn(loop)
+        self._accepting = False
+        self._arriving: set[asyncio.Future[Any]] = set()
+        self._listeners = list(listeners)
+        self._sweeper: asyncio.TimerHandle | None = None
+        self._emptied: asyncio.Future[None] | None = None
+
+    # Accepting
+
+    def accept(self) -> None:
+        """
+        Begin to take connections.
+
+        The descriptors are watched, and one connection taken per call: uvloop's own
+        servers call ``listen`` again on the sockets that all workers share.
+        """
+        self._watch_listeners()
+        self.sweep()
+
+    def _watch_listeners(self) -> None:
+        if self._accepting or self.draining:
+            return
+        self._accepting = True
+        for listener in self._listeners:
+            self.loop.add_reader(listener.fileno(), self._accept, listener)
+
+    def _unwatch_listeners(self) -> None:
+        if self._accepting:
+            self._accepting = False
+            for listener in self._listeners:
+                with suppress(OSError, ValueError):  # the helper has closed it
+                    self.loop.remove_reader(listener.fileno())
+
+    def _accept(self, listener: socket.socket) -> bool:
+        """Take one connection; False if there was none."""
+        try:
+            sock, name = listener.accept()
+        except OSError as error:
+            if error.errno in _EXHAUSTED:
+                self.service.log.warning("accept: %s, pausing", error.strerror)
+                self._unwatch_listeners()  # the next sweep watches them again
+                self._evict()
+            return False
+        sock.setblocking(False)
+        limit = self.service.limit_connections
+        if limit and len(self.connections) >= limit:
+            self._evict()
+        base = self.service.bases[listener]
+        arriving = asyncio.ensure_future(
+            self.loop.connect_accepted_socket(
+                partial(AioConnection, self, base, name), sock
+            ),
+            loop=self.loop,
+        )
+        self._arriving.add(arriving)
+        arriving.add_done_callback(self._arrived)
+        return True
+
+    def _arrived(self, arriving: "asyncio.Future[Any]") -> None:
+        self._arriving.discard(arriving)
+        if not arriving.cancelled() and (error := arriving.exception()):
+            self.service.log.debug("a connection failed: %s", error)
+
+    def _evict(self) -> None:
+        """Make room: close who has waited longest without a request."""
+        idle = [c for c in self.connections if c.deadline < float("inf")]
+        if idle:
+            min(idle, key=lambda connection: connection.deadline).abort()
+
+    def close_listeners(self) -> None:
+        """Take no more connections. From any thread."""
+        if self._listeners:
+            listeners, self._listeners = self._listeners, []
+            for listener in listeners:
+                if self._accepting:
+                    with suppress(OSError, ValueError, RuntimeError):
+                        self.loop.remove_reader(listener.fileno())
+                listener.close()
+            self._accepting = False
+
+    def accept_all(self, listeners: Sequence[socket.socket], deadline: float) -> None:
+        """Take every connection that the kernel still holds for these listeners."""
+        for listener in listeners:
+            while time.monotonic() < deadline and self._accept(listener):
+                self.row.beat(time.monotonic())
+
+    # What connections call
+
+    def opened(self, connection: Swept) -> None:
+        """A connection is there, or has become another kind of connection."""
+        self.connections.add(connection)
+
+    def closed(self, connection: Swept) -> None:
+        """A connection is gone, or has become another kind of connection."""
+        self.connections.discard(connection)
+        if self._emptied is not None:
+            self._look_whether_empty()
+
+    def left(self, cycle: Running) -> None:
+        """
+        The application has returned from a cycle.
+
+        Hot: once per request.
+        """
+        running = self.running
+        running.pop(cycle, None)
+        if not running:
+            self.row.times[REQUEST_AT] = 0.0
+        if self.waiting:
+            self._next_waiting()
+        if self._emptied is not None:
+            self._look_whether_empty()
+
+    def _next_waiting(self) -> None:
+        while self.waiting and len(self.running) < self.limit:
+            self.waiting.pop(0).proceed()
+        if not self.waiting:
+            self._watch_listeners()
+
+    def wait_for_turn(self, connection: "AioConnection") -> None:
+        """So many requests run that this one has to wait, and others elsewhere."""
+        self.waiting.append(connection)
+        self._unwatch_listeners()
+
+    # Deadlines
+
+    def sweep(self) -> None:
+        """Look at every deadline, show that we live, and do so again in a second."""
+        now = time.monotonic()
+        self.row.beat(now)
+        self.service.gateway.common.refresh(int(time.time()))
+        for connection in list(self.connections):
+            connection.sweep(now)
+        self._look_at_running(now)
+        if not self.waiting:
+            self._watch_listeners()
+        self.swept()
+        again = _DRAINING_SWEEP if self.draining else _SWEEP - time.time() % _SWEEP
+        self._sweeper = self.loop.call_later(max(0.05, again), self.sweep)
+
+    def _look_at_running(self, now: float) -> None:
+        """Log requests that take long, end those that take too long."""
+        oldest = True
+        timeouts = self.service.timeouts
+        for cycle, began in list(self.running.items()):
+            if cycle.endless:
+                continue
+            if oldest:
+                self.note(now, began, cycle.request.head)
+                oldest = False
+            age = now - began
+            if age < timeouts.slow and age < timeouts.request:
+                break  # those behind it are younger
+            if age >= timeouts.slow and not cycle.told:
+                cycle.told = True
+                self.service.log.warning(
+                    "%s runs for %d s%s",
+                    method_and_path(cycle.request), age, stack_of(cycle.task),
+                )  # fmt: skip
+            if age >= timeouts.request and not cycle.timed_out and not cycle.over:
+                cycle.timed_out = True
+                cycle.task.cancel()
+
+    # Ending
+
+    async def drain(self, deadline: float) -> None:
+        """
+        Serve what is here until it is done, or until *deadline*.
+
+        An idle connection stays for its next request, as in every worker. Who
+        streams without end is told shortly before the deadline; who does not end
+        then is cancelled.
+        """
+        self.draining = True
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        now = time.monotonic()
+        idle_until = now + min(self.service.timeouts.keepalive, _LONGEST_IDLE)
+        for connection in list(self.connections):
+            connection.drain(idle_until)
+        self.sweep()
+        told_at = now + 0.9 * (deadline - now)
+        await self._wait_until_empty(told_at)
+        self.leaving = True
+        for connection in list(self.connections):
+            if isinstance(connection, AioConnection):
+                connection.told_to_leave()
+        await self._wait_until_empty(deadline)
+        self._cancel_running()
+        await self._wait_until_empty(time.monotonic() + _CANCELLED)
+
+    def _cancel_running(self) -> None:
+        for cycle in list(self.running):
+            self.service.log.warning(
+                "%s: cancelled, over graceful_timeout", method_and_path(cycle.request)
+            )
+            cycle.task.cancel()
+
+    async def _wait_until_empty(self, deadline: float) -> None:
+        """Wait until nothing is connected and nothing runs."""
+        timeout = deadline - time.monotonic()
+        if timeout > 0 and (self.connections or self.running or self._arriving):
+            self._emptied = self.loop.create_future()
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._emptied, timeout)
+            self._emptied = None
+
+    def _look_whether_empty(self) -> None:
+        if (
+            not (self.connections or self.running or self._arriving)
+            and self._emptied is not None
+            and not self._emptied.done()
+        ):
+            self._emptied.set_result(None)
+
+    def close(self) -> None:
+        """Close everything now."""
+        if self._sweeper is not None:
+            self._sweeper.cancel()
+        for connection in list(self.connections):
+            connection.abort()
+        self.close_listeners()
+
+
+def make_spawn(loop: asyncio.AbstractEventLoop) -> Spawn:
+    """
+    What makes a task of a coroutine, on this loop.
+
+    From Python 3.12 on its first step is made at once, inside the task: most
+    requests are answered in it, and the loop never hears of them.
+    """
+    if sys.version_info >= (3, 12):
+        return partial(asyncio.Task, loop=loop, eager_start=True)
+    return loop.create_task
+
+
+def stack_of(task: Any) -> str:
+    """Where a task stands, in lines for the log; nothing if it can't be told."""
+    frames = task.get_stack() if isinstance(task, asyncio.Task) else []
+    if not frames:
+        return ""
+    lines = [
+        line
+        for frame in frames
+        for line in traceback.format_stack(frame, limit=1)
+    ]
+    return ":\n" + "".join(lines).rstrip()
+
+
+__all__ = ["AioConnection", "AioServer", "Cycle"]

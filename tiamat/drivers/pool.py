@@ -1,0 +1,405 @@
+"""
+Threads that take turns at leading one selector loop, and serve.
+
+Theory: under the interpreter's lock a second thread that has something to do makes
+every system call of the first one a change of threads. So as long as applications
+answer at once, one thread does everything: it polls, reads, and serves in place,
+and there is no hand-over at all. While it is in the application, the lead lies on
+the table for whoever comes. The main thread, which never runs the application,
+looks every two milliseconds; if it finds the leader in the same request as before,
+it wakes another thread, which takes the lead and serves the rest.
+
+An application that keeps being found so waits for something, and then two
+milliseconds are long. For a second the pool is *eager*: who goes into the
+application wakes the next one first.
+
+When no thread is free the main thread leads: it reads, times out and writes for
+slow readers, and leaves new connections to other workers.
+
+Idle threads wait on a stack, so that few of many are in use and keep their caches.
+"""
+
+import contextlib
+import select
+import threading
+import time
+from collections.abc import Callable
+from typing import Final, TypeAlias
+
+from tiamat.drivers.pooled import PooledConnection, PooledLoop
+from tiamat.system.scoreboard import Row, Scoreboard
+from tiamat.system.signals import Wakeup
+
+TICK: Final = 0.002
+"""Seconds between two looks at a busy leader."""
+
+EAGER: Final = 1.0
+"""Seconds for which requests are handed over at once."""
+
+RARE: Final = 50
+"""Of so many requests one may be found waiting before the pool becomes eager."""
+
+TURN: Final = 1.0
+"""At most so many seconds between two looks at deadlines."""
+
+
+# Whose request was under way at a look, and which of his.
+Seen: TypeAlias = "tuple[Seat | None, int]"
+
+
+class Seat:
+    """
+    One thread of the pool, and what its connections see as their loop.
+
+    Attributes:
+        row: The request that it serves, and since when.
+        begun: How many requests it has taken.
+        handled, errors: As those of the loop, of this thread.
+    """
+
+    def __init__(self, pool: "Pool", number: int, row: Row) -> None:
+        loop = pool.loop
+        self.pool = pool
+        self.row = row
+        self.note = row.note
+        self.service = loop.service
+        self.common = loop.common
+        self.environ = loop.environ
+        self.handle = loop.handle
+        self.clock = loop.clock
+        self.keepalive = loop.keepalive
+        self.reports = loop.reports
+        self.ready = loop.ready
+        self.watch = loop.watch
+        self.forget = loop.forget
+        self.keeps_alive = loop.keeps_alive
+        self.now = loop.now
+        self.always_keeps = False
+        self.refresh_at = 0.0
+        self.begun = 0
+        self.handled = 0
+        self.errors = 0
+        self._asleep = threading.Lock()
+        self._asleep.acquire()
+        self.thread = threading.Thread(
+            target=self.run, name=f"worker-thread-{number}", daemon=True
+        )
+
+    def refresh(self) -> None:
+        """Another second has begun: the Date of responses follows."""
+        self.refresh_at = self.now + 1.0 - self.now % 1.0
+        self.common.refresh(int(time.time()))
+
+    def wake(self) -> None:
+        """End the sleep of this thread, which stands on the stack no more."""
+        self._asleep.release()
+
+    def run(self) -> None:
+        """Live; a mistake of ours that ends this thread ends the worker."""
+        try:
+            self.live()
+        except BaseException as error:
+            self.pool.failure = error
+            self.pool.wake_main()
+
+    def live(self) -> None:
+        """Lead, help, or sleep, until the pool ends."""
+        pool = self.pool
+        while not pool.ended:
+            if pool.take_lead():
+                self.lead()
+            elif not (pool.wants_help() and self.help()):
+                pool.idle.append(self)
+                pool.now_free()
+                self._asleep.acquire()
+
+    def lead(self) -> None:
+        """Run the loop, and serve what is ready, until another one leads."""
+        pool, loop = self.pool, self.pool.loop
+        pool.working = False
+        loop.go_on()
+        loop.row.set_idle(True)
+        while not pool.summoned:
+            if loop.queue:
+                if not self.work():
+                    return
+            else:
+                loop.turn(TURN)
+        pool.give_lead()
+
+    def work(self) -> bool:
+        """
+        Serve in place what waits; the lead lies on the table meanwhile.
+
+        Returns:
+            Whether we still have the lead.
+
+        Hot: once per turn, its loop once per request.
+        """
+        pool = self.pool
+        loop = pool.loop
+        queue = loop.queue
+        table = pool.table
+        pool.working = True
+        if pool.dozing:
+            pool.wake_main()
+        self.now = loop.now
+        while True:
+            try:
+                connection = queue.popleft()
+            except IndexError:
+                break  # another one was faster
+            table.append(self)
+            if pool.eager:
+                pool.call()
+            self.serve(connection)
+            try:
+                table.pop()
+            except IndexError:
+                self.row.end()
+                return False
+            if not queue:
+                break
+        pool.working = False
+        self.row.end()
+        return True
+
+    def help(self) -> bool:
+        """Serve one request while another one leads; False if none waits."""
+        try:
+            connection = self.pool.loop.queue.popleft()
+        except IndexError:
+            return False
+        self.now = self.clock()
+        self.serve(connection)
+        self.row.end()
+        return True
+
+    def serve(self, connection: PooledConnection) -> None:
+        """
+        Serve one request of a connection, and give the connection back.
+
+        Hot: once per request.
+        """
+        loop = self.pool.loop
+        connection.loop = self
+        self.always_keeps = loop.always_keeps
+        self.begun += 1
+        requests = connection.http.requests
+        try:
+            connection.serve(requests.pop(0))
+            if connection.out is not None and not connection.settle():
+                return
+        except (Exception, SystemExit) as error:
+            loop.failed(connection, error)
+        requests = connection.http.requests
+        connection.loop = loop
+        if requests and requests[0].complete and connection.out is None:
+            loop.queue.append(connection)
+            return
+        connection.taken = False
+        if connection.disarmed:
+            loop.arm(connection)
+
+
+class Pool:
+    """
+    The threads around one loop.
+
+    Args:
+        loop: What they lead.
+        size: How many requests may be in the application at a time.
+        wakeup: Readable when the main thread is wanted.
+        handle_wakeup: What it then does.
+
+    Attributes:
+        table: The lead lies here while the leader is in the application.
+        idle: Who sleeps; the last one is woken first.
+        seats: All threads that were started; more are when they are wanted.
+        eager: Requests are handed over at once.
+        working: The leader serves, so the main thread has to look.
+        dozing: The main thread sleeps until it is woken.
+        leads: The main thread leads.
+        summoned: The main thread leads from now on.
+        ended: The threads are to end.
+        failure: What ended a thread that should not end.
+    """
+
+    def __init__(
+        self,
+        loop: PooledLoop,
+        size: int,
+        wakeup: Wakeup,
+        handle_wakeup: Callable[[], object],
+    ) -> None:
+        self.loop = loop
+        self.size = size
+        self.wakeup = wakeup
+        self.handle_wakeup = handle_wakeup
+        self.table: list[Seat | None] = [None]
+        self.idle: list[Seat] = []
+        self.seats: list[Seat] = []
+        self.eager = False
+        self.working = False
+        self.dozing = False
+        self.leads = False
+        self.summoned = False
+        self.ended = False
+        self.failure: BaseException | None = None
+        self._rows = Scoreboard(size)
+        self._starting = threading.Lock()
+        self._poll = select.poll()
+        self._poll.register(wakeup, select.POLLIN)
+        self._nudge = Wakeup()
+        loop.watch_wakeup(self._nudge.fileno(), self._nudge.clear)
+        loop.free = self.free
+        self._seen: Seen | None = None
+        self._robbed = 0
+        self._robbed_at = 0  # requests that had been begun when it was counted from 0
+        self._eager_until = 0.0
+
+    # What threads call
+
+    def free(self) -> bool:
+        """Whether a thread could serve at once."""
+        return bool(self.idle) or len(self.seats) < self.size
+
+    def take_lead(self) -> bool:
+        """Take the lead if it lies on the table."""
+        try:
+            self.table.pop()
+        except IndexError:
+            return False
+        return True
+
+    def give_lead(self) -> None:
+        """Leave the lead to the main thread, which has asked for it."""
+        self.table.append(None)
+        self.wake_main()
+
+    def wants_help(self) -> bool:
+        """
+        Whether a thread that doesn't lead shall serve.
+
+        Two that run are in each other's way, so only where many wait anyway.
+        """
+        return self.eager or self.leads
+
+    def now_free(self) -> None:
+        """A thread is about to sleep: new connections may come."""
+        if self.loop.paused:
+            self.loop.go_on()
+        if self.ended or (self.wants_help() and self.loop.queue):
+            self.call()  # who looked for a thread just now found none
+
+    def call(self) -> None:
+        """Wake a thread, or start one; nothing if all are busy."""
+        try:
+            seat = self.idle.pop()
+        except IndexError:
+            if len(self.seats) < self.size:
+                self._start()
+            return
+        seat.wake()
+
+    def _start(self) -> None:
+        with self._starting:
+            if len(self.seats) == self.size or self.ended:
+                return
+            seat = Seat(self, len(self.seats) + 1, self._rows.take())
+            self.seats.append(seat)
+        seat.thread.start()
+
+    def wake_main(self) -> None:
+        """Have the main thread look at us."""
+        self.dozing = False
+        self.wakeup.wake()
+
+    # What the main thread calls
+
+    def tend(self, timeout: float) -> None:
+        """See that somebody leads: look, sleep at most so long, or lead for a turn."""
+        if self.failure is not None:
+            raise self.failure
+        if self.leads:
+            self._lead(timeout)
+            return
+        if not self.seats:
+            self.call()
+        self.dozing = True
+        if self.working:
+            self.dozing = False
+        if self._poll.poll((timeout if self.dozing else TICK) * 1000):
+            self.handle_wakeup()
+        self.dozing = False
+        if self.summoned:
+            self._begin_to_lead()
+        else:
+            self._look()
+
+    def _begin_to_lead(self) -> None:
+        if self.take_lead():
+            self.leads = True
+            # Others would call it in their threads.
+            self.loop.watch_wakeup(self.wakeup.fileno(), self.handle_wakeup)
+
+    def _look(self) -> None:
+        """Is the leader in the same request as at the last look?"""
+        now = self.loop.clock()
+        if self.eager and now >= self._eager_until:
+            self.eager = False
+            self._robbed, self._robbed_at = 0, self.begun
+        seen: Seen | None = None
+        with contextlib.suppress(IndexError):
+            seat = self.table[0]
+            seen = (seat, seat.begun if seat else 0)
+        if seen is None or seen != self._seen:
+            self._seen = seen
+            return
+        self._robbed += 1
+        if not self.eager and self._robbed * RARE > self.begun - self._robbed_at:
+            self.eager = True
+            self._eager_until = now + EAGER
+        if self.free():
+            self.call()
+        else:
+            self._begin_to_lead()
+
+    def _lead(self, timeout: float) -> None:
+        """Lead for a turn, since all are busy, or at the end."""
+        loop = self.loop
+        if not self.summoned:
+            if self.free():
+                # Who is woken takes the lead, and what waits.
+                self.leads = False
+                loop.forget_wakeup(self.wakeup.fileno())
+                self.table.append(None)
+                self.call()
+                return
+            loop.row.set_idle(False)
+            loop.pause()
+        loop.turn(timeout)
+        if self.summoned:
+            for _ in range(len(loop.queue)):
+                self.call()
+
+    @property
+    def begun(self) -> int:
+        """How many requests the threads have taken."""
+        return sum(seat.begun for seat in self.seats)
+
+    def summon(self) -> None:
+        """Have the main thread lead, to the end."""
+        self.summoned = True
+        self._nudge.wake()
+
+    def end(self, deadline: float) -> list[Seat]:
+        """
+        Have all threads end; return those that have not by *deadline*.
+        """
+        self.ended = True
+        while self.idle:
+            self.call()
+        for seat in self.seats:
+            seat.thread.join(max(0.0, deadline - self.loop.clock()))
+        return [seat for seat in self.seats if seat.thread.is_alive()]

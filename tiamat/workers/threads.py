@@ -1,0 +1,169 @@
+"""As many requests at a time as there are threads, on any number of connections."""
+
+import select
+import sys
+import traceback
+from typing import Final
+
+from tiamat.drivers.pool import Pool, Seat
+from tiamat.drivers.pooled import PooledLoop
+from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUEST_AT, REQUESTS
+from tiamat.system.scoreboard import HEARTBEAT as HEARTBEAT_AT
+from tiamat.workers.serving import FOREVER, make_service
+from tiamat.workers.sync import HEARTBEAT, SyncWorker
+
+PATIENCE: Final = 1.0
+"""Seconds that idle threads have to end, and what is theirs with them."""
+
+
+class ThreadsWorker(SyncWorker):
+    """
+    The application runs in a pool of threads, on complete requests.
+
+    The main thread runs nothing of the application's: it hears signals and the
+    master, looks after the threads, and leads the loop when all are busy.
+    """
+
+    pool: Pool
+
+    def load(self) -> None:
+        """Load all that serves; what is wrong with it is a boot that fails."""
+        super(SyncWorker, self).load()
+        self.service = make_service(self, multithread=True)
+
+    def run(self) -> None:
+        """Serve until told to stop, then drain."""
+        loop = self.loop = PooledLoop(
+            [listener.sock for listener in self.listeners],
+            self.service,
+            self.row,
+            self.handler(self.service.gateway.run),
+            others_idle=self.row.idle_elsewhere,
+        )
+        pool = self.pool = Pool(loop, self.cfg.threads, self.wakeup, self.handle_wakeup)
+        watch = Watch(self, pool)
+        if self.orphaned:
+            return
+        heartbeat = min(HEARTBEAT, (self.cfg.timeout or FOREVER) / 2)
+        loop.accept()
+        while self.alive:
+            pool.tend(heartbeat)
+            watch.look()
+        self.drain_pool(pool, watch)
+
+    def drain_pool(self, pool: Pool, watch: "Watch") -> None:
+        """Finish what is here; whoever is stuck is left behind at the deadline."""
+        loop = pool.loop
+        clock = loop.clock
+        pool.summon()
+        while not pool.leads and clock() < self.deadline():
+            pool.tend(0.2)
+        if self.final and pool.leads:
+            loop.accept_all(li.sock for li in self.listeners if not li.inherited)
+        self.close_listeners()
+        loop.hasten()
+        while loop.connections and clock() < self.deadline():
+            pool.tend(min(0.2, max(0.0, self.deadline() - clock())))
+            watch.look()
+        stuck = pool.end(min(self.deadline(), clock() + PATIENCE))
+        watch.count()
+        for seat in stuck:
+            self.log.error(
+                "%s: left behind at the end: %s", self, describe(seat, clock())
+            )
+        loop.close()
+
+
+class Watch:
+    """
+    What the main thread looks at once a second: who is stuck, and the figures.
+
+    A worker whose threads are all busy and have finished nothing since the last
+    look, while requests wait, shows no heartbeat: after ``timeout`` it is silent.
+    """
+
+    def __init__(self, worker: ThreadsWorker, pool: Pool) -> None:
+        self.worker = worker
+        self.pool = pool
+        self.timeout = worker.cfg.timeout or FOREVER
+        self.request_timeout = worker.cfg.request_timeout or FOREVER
+        self.every = min(HEARTBEAT, self.timeout / 2, self.request_timeout / 2)
+        self.at = 0.0
+        self.finished = 0
+        self.told: dict[Seat, float] = {}
+        self.waiting = select.poll()
+        for listener in worker.listeners:
+            self.waiting.register(listener.sock, select.POLLIN)
+
+    def look(self) -> None:
+        """Look, if it is time."""
+        now = self.pool.loop.clock()
+        if now < self.at:
+            return
+        self.at = now + self.every
+        before = self.finished
+        self.count()
+        row = self.worker.row
+        oldest: tuple[str, str, float] | None = None
+        busy = 0
+        for seat in list(self.pool.seats):
+            request = seat.row.request()
+            if request is None:
+                continue
+            busy += 1
+            if oldest is None or request[2] < oldest[2]:
+                oldest = request
+            if now - request[2] > min(self.timeout, self.request_timeout):
+                self.tell(seat, request, now)
+        stands = (
+            busy == self.pool.size and self.finished == before and self.others_wait()
+        )
+        beat = row.times[HEARTBEAT_AT] if stands else now
+        if oldest is None:
+            row.times[REQUEST_AT] = 0.0
+            row.beat(beat)
+        else:
+            method, path, begun = oldest
+            row.note(beat, begun, f"{method} {path}\r".encode("latin-1"))
+
+    def others_wait(self) -> bool:
+        """Whether requests wait for a thread, here or in the kernel."""
+        if self.pool.loop.queue:
+            return True
+        return self.worker.alive and any(
+            mask & select.POLLIN for _, mask in self.waiting.poll(0)
+        )
+
+    def tell(self, seat: Seat, request: tuple[str, str, float], now: float) -> None:
+        """Log a request that takes too long, once; ask for a new worker in time."""
+        worker = self.worker
+        begun = request[2]
+        if now - begun > self.request_timeout:
+            worker.retire("request_timeout")
+        if self.told.get(seat) != begun:
+            self.told[seat] = begun
+            worker.log.error("%s: %s", worker, describe(seat, now))
+
+    def count(self) -> None:
+        """Copy the figures to the scoreboard; ask to be replaced in time."""
+        worker = self.worker
+        seats = list(self.pool.seats)
+        counts = worker.row.counts
+        self.finished = sum(seat.handled for seat in seats)
+        counts[REQUESTS] = worker.nr = self.finished
+        counts[ERRORS] = sum(seat.errors for seat in seats)
+        counts[CONNECTIONS] = self.pool.loop.connections
+        if worker.nr >= worker.max_requests:
+            worker.retire("max_requests")
+
+
+def describe(seat: Seat, now: float) -> str:
+    """What a thread is busy with, since when, and where it is."""
+    request = seat.row.request()
+    what = "nothing"
+    if request is not None:
+        method, path, begun = request
+        what = f"{method} {path} for {now - begun:.1f} s"
+    frame = sys._current_frames().get(seat.thread.ident or 0)
+    stack = "".join(traceback.format_stack(frame)).rstrip() if frame else ""
+    return f"{what} in {seat.thread.name}, which is at\n{stack}"
