@@ -1,4 +1,9 @@
-"""An evented loop on a real socket, in a thread, around one application."""
+"""
+A loop on a real socket, in a thread, around one application.
+
+``KIND`` says whether the application runs in place or in a pool of four threads;
+the fixture ``kind`` sets it, so that each test of a driver runs with both.
+"""
 
 import logging
 import socket
@@ -10,6 +15,8 @@ from contextlib import contextmanager
 from typing import Any
 
 from tiamat.drivers.evented import EventedLoop
+from tiamat.drivers.pool import Pool
+from tiamat.drivers.pooled import PooledLoop
 from tiamat.drivers.service import Timeouts, WSGIService
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
@@ -18,6 +25,9 @@ from tiamat.protocol.headers import Names
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser_httptools import Parser
 from tiamat.system.scoreboard import Scoreboard
+from tiamat.system.signals import Wakeup
+
+KIND = "sync"
 
 LOG = logging.getLogger("tests.drivers")
 
@@ -41,11 +51,18 @@ class Running:
             timeouts=timeouts,
         )
         row = Scoreboard(4).take()
-        self.loop = EventedLoop([self.listener], service, row, gateway.run)
+        self.loop: EventedLoop
+        if KIND == "threads":
+            self.loop = PooledLoop([self.listener], service, row, gateway.run)
+            wakeup = Wakeup()
+            self.pool = Pool(self.loop, 4, wakeup, wakeup.clear)
+        else:
+            self.loop = EventedLoop([self.listener], service, row, gateway.run)
         self.stopping = False
         self.draining = False
         self.loop.accept()
-        self.thread = threading.Thread(target=self.run)
+        run = self.run_pool if KIND == "threads" else self.run
+        self.thread = threading.Thread(target=run)
         self.thread.start()
 
     def run(self) -> None:
@@ -55,6 +72,39 @@ class Running:
             self.loop.close_listeners()
             self.loop.drain(time.monotonic() + 20)
         self.loop.close()
+
+    def run_pool(self) -> None:
+        """Do what the threads worker does."""
+        pool, loop = self.pool, self.loop
+        while not self.stopping:
+            pool.tend(0.05)
+        pool.summon()
+        while not pool.leads:
+            pool.tend(0.05)
+        if self.draining:
+            loop.close_listeners()
+            loop.hasten()
+            deadline = time.monotonic() + 20
+            while loop.connections and time.monotonic() < deadline:
+                pool.tend(0.05)
+        pool.end(time.monotonic() + 20)
+        loop.close()
+
+    @property
+    def handled(self) -> int:
+        """How many requests the application has answered."""
+        if KIND == "threads":
+            return sum(seat.handled for seat in self.pool.seats)
+        return self.loop.handled
+
+    def change(self, name: str, value: object) -> Any:
+        """Change what was chosen at construction; return what it was."""
+        before = getattr(self.loop, name)
+        setattr(self.loop, name, value)
+        if KIND == "threads":
+            for seat in self.pool.seats:
+                setattr(seat, name, value)
+        return before
 
     def connect(self) -> socket.socket:
         return socket.create_connection(self.address, timeout=20)

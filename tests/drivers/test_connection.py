@@ -161,9 +161,9 @@ def test_a_mistake_of_ours_ends_one_connection() -> None:
     An exception that nobody expects costs its connection, not the worker.
     """
     with running(count) as server, server.connect() as other:
-        handle, server.loop.handle = server.loop.handle, fail
+        handle = server.change("handle", fail)
         failed = server.ask(LAST % b"")
-        server.loop.handle = handle
+        server.change("handle", handle)
         other.sendall(LAST % b"")
         served = read_all(other)
 
@@ -180,12 +180,12 @@ def test_a_request_that_can_not_be_logged_is_answered(
     """
     with running(send_file) as server:
         server.loop.service.finished = fail
-        server.loop.reports = True
+        server.change("reports", True)
         answered = server.ask(LAST % b"")
         refused = server.ask(b"GET / HTTP/1.1\r\n\r\n")
         with server.connect() as sock:
             sock.sendall(LAST % b"")
-            wait_until(lambda: server.loop.handled == 2, "it is answered")
+            wait_until(lambda: server.handled == 2, "it is answered")
         wait_until(lambda: not server.loop.connections, "the connection is closed")
 
     assert (b"200", b"400") == (answered.split()[1], refused.split()[1])
@@ -203,7 +203,7 @@ def test_what_was_no_request_is_reported_too() -> None:
 
     with running(never) as server:
         server.loop.service.finished = note
-        server.loop.reports = True
+        server.change("reports", True)
         answer = server.ask(b"GET / HTTP/1.1\r\n\r\n")
 
     assert [(400, len(answer.partition(b"\r\n\r\n")[2]))] == reported
@@ -220,7 +220,7 @@ def test_a_body_that_nobody_will_read_leaves_no_file() -> None:
         raise ProtocolError("two fields of a proxy contradict each other")
 
     with running(never) as server:
-        server.loop.environ = refuse  # type: ignore[assignment]
+        server.change("environ", refuse)
         head = b"POST / HTTP/1.1\r\nHost: test\r\nContent-Length: 200000\r\n\r\n"
         answer = server.ask(head + b"x" * 200_000)
 

@@ -183,6 +183,7 @@ def test_the_loop_runs_without_epoll(monkeypatch: pytest.MonkeyPatch) -> None:
     assert answer.count(b"x") == 20_000_000
 
 
+@pytest.mark.parametrize("kind", ["sync"], indirect=True)
 def test_a_connection_yields_to_an_idle_worker() -> None:
     """
     While another worker is idle a response closes its connection; pipelined
@@ -287,7 +288,7 @@ def test_a_slow_reader_gets_all_while_draining() -> None:
         server.connect() as idle,
     ):
         slow.sendall(GET % b"large")
-        wait_until(lambda: server.loop.handled, "the application has answered")
+        wait_until(lambda: server.handled, "the application has answered")
         server.draining = server.stopping = True
         ended = read_all(idle)
         answer = read_all(slow)

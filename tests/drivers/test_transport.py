@@ -62,7 +62,7 @@ def test_a_reader_that_stalls_is_let_go() -> None:
     """
     with running(endless, Timeouts(write=0.2)) as server, server.connect() as sock:
         sock.sendall(LAST % b"")
-        wait_until(lambda: server.loop.handled, "the application has answered")
+        wait_until(lambda: server.handled, "the application has answered")
         wait_until(lambda: not server.loop.connections, "the connection is closed")
 
 
@@ -85,7 +85,7 @@ def test_who_stalls_beyond_the_spool_limit_holds_the_others_up_no_longer() -> No
     with running(endless, Timeouts(write=0.2)) as server, server.connect() as sock:
         server.loop.service.response_spool_limit = 1_000_000
         sock.sendall(LAST % b"")
-        wait_until(lambda: server.loop.handled, "the application has answered")
+        wait_until(lambda: server.handled, "the application has answered")
         refused = server.ask(b"GET / HTTP/1.1\r\n\r\n")
 
     assert refused.startswith(b"HTTP/1.1 400 ")

@@ -253,6 +253,8 @@ class Pool:
         self._nudge = Wakeup()
         loop.watch_wakeup(self._nudge.fileno(), self._nudge.clear)
         loop.free = self.free
+        if not loop.notices:
+            loop.changed = self._nudge.wake
         self._seen: Seen | None = None
         self._robbed = 0
         self._robbed_at = 0  # requests that had been begun when it was counted from 0

@@ -30,7 +30,7 @@ from tiamat.drivers.evented import (
 from tiamat.drivers.outgoing import Outgoing
 from tiamat.drivers.service import WSGIService
 from tiamat.drivers.transport import WRITE, Loop, SocketTransport
-from tiamat.system.poller import EXCLUSIVE, GONE, IN, OUT
+from tiamat.system.poller import EXCLUSIVE, GONE, IN, OUT, PollPoller
 from tiamat.types import Environ
 
 
@@ -155,6 +155,7 @@ class PooledLoop(EventedLoop):
         queue: Connections that wait to be served; all of them are taken.
         paused: No thread is free, so new connections are left to other workers.
         free: Whether a thread could serve at once.
+        changed: Called when what is polled for has changed meanwhile.
     """
 
     connection_class: ClassVar[type[EventedConnection]] = PooledConnection
@@ -173,6 +174,7 @@ class PooledLoop(EventedLoop):
         self.queue: deque[PooledConnection] = deque()
         self.paused = False
         self.free: Callable[[], bool] = bool
+        self.changed: Callable[[], object] = bool
         self._arming = threading.Lock()
 
     def turn(self, timeout: float) -> None:
@@ -249,6 +251,11 @@ class PooledLoop(EventedLoop):
                 connection.taken = True
                 self.queue.append(cast(PooledConnection, connection))
 
+    @property
+    def notices(self) -> bool:
+        """Whether who polls notices what others change meanwhile, as epoll does."""
+        return not isinstance(self._poller, PollPoller)
+
     # The poller, which other threads change too
 
     def watch(self, transport: SocketTransport, mask: int) -> None:
@@ -263,6 +270,7 @@ class PooledLoop(EventedLoop):
                 self._poller.register(connection.fileno, mask)
             else:
                 self._poller.modify(connection.fileno, mask)
+        self.changed()
 
     def disarm(self, connection: PooledConnection) -> None:
         """Hear nothing of a connection until its server is done with it."""
@@ -306,6 +314,7 @@ class PooledLoop(EventedLoop):
                     for fileno in self._listeners:
                         with suppress(OSError):
                             self._poller.register(fileno, IN | EXCLUSIVE)
+        self.changed()
 
     def keeps_alive(self, connection: EventedConnection) -> bool:
         """Whether a connection may stay: it won't wait here while others idle."""
