@@ -89,10 +89,9 @@ def check_config(config: Config) -> int:
         problems += not finding.is_note
     if problems:
         return 1
-    many = "" if config.workers == 1 else "s"
     print(
         f"tiamat: all is well: {config.app} on {', '.join(config.bind)},"
-        f" {config.workers} {config.worker_class} worker{many}"
+        f" {config.workers_in_words}"
     )
     return 0
 

@@ -14,6 +14,7 @@ import pytest
 from tiamat.config import Config
 from tiamat.config.check import Finding, check
 from tiamat.errors import ConfigError
+from tiamat.workers import load_worker_class
 
 GOOD = """
     def application(environ, start_response): return []
@@ -34,7 +35,7 @@ def findings(app: str = "tiamat_test_app", **values: Any) -> list[Finding]:
     """What is found wrong with these settings."""
     config = Config(**{"bind": "127.0.0.1:0", "wsgi_app": app} | values)
     config.enter()
-    found = check(config, lambda name: name)
+    found = check(config, load_worker_class)
     config.leave()
     return found
 
@@ -83,10 +84,6 @@ def test_nothing_is_wrong_with_good_settings(site: Path) -> None:
         ),
         ("raise KeyboardInterrupt", "importing 'broken' failed: KeyboardInterrupt"),
         ("application = 5", "'broken' is no application but an int"),
-        (
-            "async def application(scope, receive, send): pass",
-            "'broken' is an ASGI application, and sync serves WSGI; Tiamat's asgi",
-        ),
     ],
 )
 def test_an_application_that_fails_is_told(
@@ -98,6 +95,39 @@ def test_an_application_that_fails_is_told(
     (found,) = texts("broken", boot_timeout=0.5 if "Event" in source else 60)
 
     assert complaint in found
+
+
+@pytest.mark.parametrize(
+    ("source", "name", "complaint"),
+    [
+        (
+            "async def application(scope, receive, send): pass",
+            "sync",
+            "'app' is an ASGI application, which the sync worker does not serve;",
+        ),
+        (
+            "def application(scope): pass",
+            None,
+            "'app' is called with one argument, as applications of ASGI 2 were,",
+        ),
+    ],
+)
+def test_an_application_for_another_worker_is_told(
+    site: Path, source: str, name: str | None, complaint: str
+) -> None:
+    """With what serves it."""
+    (site / "app.py").write_text(source)
+
+    (found,) = texts("app", worker_class=name)
+
+    assert complaint in found
+
+
+def test_without_a_worker_class_both_interfaces_are_well(site: Path) -> None:
+    """The workers will choose theirs."""
+    (site / "app.py").write_text("async def application(scope, receive, send): pass")
+
+    assert [] == texts("app")
 
 
 def test_no_application_is_told(site: Path) -> None:
@@ -133,7 +163,7 @@ def test_a_parser_that_is_not_there_is_told(site: Path) -> None:
 def test_a_worker_class_that_is_not_there_is_told(site: Path) -> None:
     """The registry of worker classes knows what exists."""
 
-    def refuse(name: object) -> object:
+    def refuse(name: object, threads: int) -> object:
         raise ConfigError(f"no worker class {name}")
 
     config = Config(bind="127.0.0.1:0", wsgi_app="tiamat_test_app", worker_class="x")

@@ -11,7 +11,7 @@ def test_defaults_are_gunicorns() -> None:
     """Who moves from gunicorn without a setting gets what he had."""
     config = Config()
 
-    assert (config.workers, config.worker_class, config.threads) == (1, "sync", 1)
+    assert (config.workers, config.worker_class, config.threads) == (1, None, 1)
     assert (config.timeout, config.graceful_timeout, config.keepalive) == (30, 30, 2)
     assert (config.max_requests, config.max_requests_jitter) == (0, 0)
     assert config.worker_connections == 1000

@@ -1,6 +1,5 @@
 """From ``module:name`` to the application, or to an error that says what is there."""
 
-import asyncio
 import functools
 import sys
 import textwrap
@@ -299,8 +298,90 @@ def delegating(scope: object, receive: object, send: object) -> Any:
     return asgi(scope, receive, send)
 
 
+class WsgiClass:
+    """An application that is a class, as in PEP 3333: made per request, iterated."""
+
+    def __init__(self, environ: object, start_response: object) -> None:
+        """Begin."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(())
+
+
+class AsgiClass:
+    """The same for ASGI, such as Starlette's endpoints."""
+
+    def __init__(self, scope: object, receive: object, send: object) -> None:
+        """Begin."""
+
+    def __await__(self) -> Iterator[None]:
+        return iter(())
+
+
+class Asgi2Class:
+    """An application of ASGI 2."""
+
+    def __init__(self, scope: object) -> None:
+        """Begin."""
+
+    async def __call__(self, receive: object, send: object) -> None:
+        """Serve."""
+
+
+class Subclass(Asgi):
+    """A subclass that does something before, and calls the other one."""
+
+    def __call__(self, scope: Any, receive: Any, send: Any) -> Any:
+        return super().__call__(scope, receive, send)
+
+
+def bound(first: object, environ: object, start_response: object) -> None:
+    """A WSGI application that wants something of its own first."""
+
+
+def asgi2(scope: object) -> Any:
+    """An ASGI application of 2018."""
+
+
+def renamed(one: object, two: object, three: object) -> Any:
+    """Called with three arguments, whatever they are called."""
+
+
+def with_default(environ: object, start_response: object, debug: bool = False) -> Any:
+    """WSGI: the third is not given."""
+
+
+def request_only(request: object) -> Any:
+    """What werkzeug's decorators wrap: no application by itself."""
+
+
+def decorated(function: Any) -> Any:
+    """A wrapper that takes anything."""
+
+    @functools.wraps(function)
+    def wrapper(*args: Any, **kwargs: Any) -> Any:
+        return function(*args, **kwargs)
+
+    return wrapper
+
+
+def adapted(function: Any) -> Any:
+    """A WSGI application around one of ASGI."""
+
+    @functools.wraps(function)
+    def wrapper(environ: object, start_response: object) -> None:
+        """Serve."""
+
+    return wrapper
+
+
 @pytest.mark.parametrize(
-    "app", [wsgi, Wsgi(), functools.partial(wsgi, 1), print, Sneaky()]
+    "app",
+    [
+        *(wsgi, Wsgi(), functools.partial(bound, 1), print, Sneaky(), WsgiClass),
+        *(with_default, decorated(wsgi), decorated(request_only), adapted(asgi)),
+        lambda *args: None,
+    ],
 )
 def test_wsgi_applications_are_known(app: object) -> None:
     """Functions and objects that are called with environ and start_response."""
@@ -309,20 +390,63 @@ def test_wsgi_applications_are_known(app: object) -> None:
 
 @pytest.mark.parametrize(
     "app",
-    [asgi, Asgi(), Wsgi().method, delegating, functools.partial(asgi, 1)],
+    [
+        *(asgi, Asgi(), Wsgi().method, delegating, functools.partial(asgi, 1)),
+        *(AsgiClass, Subclass(), renamed, decorated(asgi), decorated(Asgi())),
+        functools.partial(Asgi()),
+    ],
 )
 def test_asgi_applications_are_known(app: object) -> None:
     """Coroutine functions, wrapped or not, and what takes scope, receive, send."""
     assert loader.interface(app) == "asgi"
 
 
+@pytest.mark.parametrize("app", [asgi2, Asgi2Class])
+def test_applications_of_asgi_2_are_known(app: object) -> None:
+    """Nobody serves them, and they are told apart from the others."""
+    assert loader.interface(app) == "asgi2"
+
+
+def test_the_refusal_names_the_cure() -> None:
+    """What to do about the worker, or about the application."""
+    double = loader.refusal("m:app", "asgi2", None)
+    asgi = loader.refusal("m:app", "asgi", "gevent")
+    wsgi = loader.refusal("m:app", "wsgi", Asgi)
+
+    assert "wrap it in asgiref.compatibility.guarantee_single_callable" in double
+    assert "which the gevent worker does not serve; leave out -k, or use" in asgi
+    assert "which the Asgi worker does not serve; leave out -k (or wrap it in" in wsgi
+
+
 def test_frameworks_are_known() -> None:
-    """Flask and Django, by their real classes."""
+    """By their real classes, and by subclasses of them."""
+    import fastapi
     import flask
+    import litestar
+    import quart
+    import starlette.applications
+    from asgiref.wsgi import WsgiToAsgi
     from django.core.handlers.asgi import ASGIHandler  # type: ignore[import-untyped]
     from django.core.handlers.wsgi import WSGIHandler  # type: ignore[import-untyped]
+    from werkzeug.middleware.proxy_fix import ProxyFix
+    from werkzeug.wrappers import Request, Response
 
-    assert loader.interface(flask.Flask("x")) == "wsgi"
-    assert loader.interface(WSGIHandler.__call__) == "wsgi"
-    assert loader.interface(ASGIHandler.__call__) == "asgi"
-    assert asyncio.iscoroutinefunction(ASGIHandler.__call__)
+    class MyQuart(quart.Quart):
+        """An application's own class."""
+
+    @Request.application
+    def small(request: Request) -> Response:
+        return Response()
+
+    asgi = [
+        *(fastapi.FastAPI(), starlette.applications.Starlette(), litestar.Litestar()),
+        *(quart.Quart("x"), MyQuart("x"), ASGIHandler.__new__(ASGIHandler)),
+        WsgiToAsgi(wsgi),  # type: ignore[no-untyped-call]
+    ]
+    wsgis = [
+        *(flask.Flask("x"), WSGIHandler.__new__(WSGIHandler)),
+        *(ProxyFix(flask.Flask("x")), small),
+    ]
+
+    assert ["asgi"] * 7 == [loader.interface(app) for app in asgi]
+    assert ["wsgi"] * 4 == [loader.interface(app) for app in wsgis]

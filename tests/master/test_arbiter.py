@@ -46,7 +46,7 @@ def test_the_first_lines_say_what_a_person_wants_to_know(serve: Serve) -> None:
     assert lines[0].endswith(f", pid {server.pid}")
     assert [
         f"listening on http://{host}:{port}",
-        "serving apps.pid:app with 2 sync workers",
+        "serving apps.pid:app with 2 workers",
     ] == lines[1:3]
 
 

@@ -198,7 +198,7 @@ def test_an_application_that_is_not_there_ends_the_start_with_4(serve: Serve) ->
     assert "no_such_app" in server.log
 
 
-def test_an_asgi_application_is_refused_at_the_start(
+def test_an_asgi_application_is_refused_by_a_worker_for_wsgi(
     serve: Serve, tmp_path: Path
 ) -> None:
     """
@@ -207,10 +207,11 @@ def test_an_asgi_application_is_refused_at_the_start(
     directory = tmp_path / "server-0"
     directory.mkdir()
     write_app(directory, "async def app(scope, receive, send): pass\n")
-    server = serve("site_app:app")
+    server = serve("site_app:app", "--worker-class=sync")
 
     assert 4 == server.wait_for_exit()
-    assert "can't boot: 'site_app:app' is an ASGI application, and" in server.log
+    assert "can't boot: 'site_app:app' is an ASGI application, which" in server.log
+    assert "leave out -k, or use -k asgi" in server.log
 
 
 def test_an_application_that_kills_its_process_ends_the_start(

@@ -20,7 +20,7 @@ def test_the_first_lines_say_who_and_where(serve: Serve) -> None:
     server = serve("apps.pid:app", "--workers=2", bind="127.0.0.1:0")
     server.wait_for_log(r"\[INFO\] Tiamat \S+ on Python \S+, pid \d+\n")
     server.wait_for_log(r"\[INFO\] listening on http://127.0.0.1:\d+\n")
-    server.wait_for_log(r"\[INFO\] serving apps.pid:app with 2 sync workers\n")
+    server.wait_for_log(r"\[INFO\] serving apps.pid:app with 2 workers\n")
 
     assert 200 == server.get().status
 

@@ -5,6 +5,7 @@ from conftest import Serve
 
 from tiamat.errors import ConfigError
 from tiamat.workers import ALIASES, OURS, load_worker_class, missing
+from tiamat.workers.auto import AutoWorker
 from tiamat.workers.sync import SyncWorker
 
 
@@ -17,9 +18,14 @@ class Gunicorns:
 def test_a_class_has_many_names() -> None:
     """An alias, a path with a colon or with points, the class itself."""
     path = "tiamat.workers.sync"
-    names = [None, "sync", f"{path}:SyncWorker", f"{path}.SyncWorker", SyncWorker]
+    names = ["sync", f"{path}:SyncWorker", f"{path}.SyncWorker", SyncWorker]
 
-    assert [SyncWorker] * 5 == [load_worker_class(name) for name in names]
+    assert [SyncWorker] * 4 == [load_worker_class(name) for name in names]
+
+
+def test_without_a_name_the_application_chooses() -> None:
+    """The worker looks at it."""
+    assert AutoWorker is load_worker_class(None)
 
 
 @pytest.mark.parametrize(
@@ -88,3 +94,13 @@ def test_a_start_with_gunicorn_s_worker_is_one_line(serve: Serve) -> None:
         "tiamat: error: worker_class 'eventlet' is a worker of gunicorn's, which Tiamat"
         " does not run; use -k gevent\n"
     ) == server.output
+
+
+def test_sync_with_more_threads_is_threads() -> None:
+    """As in gunicorn; other classes keep what they are."""
+    pytest.importorskip("tiamat.workers.threads")
+    kind = load_worker_class("threads")
+
+    assert kind is load_worker_class("sync", 4)
+    assert kind is load_worker_class(SyncWorker, 4)
+    assert AutoWorker is load_worker_class(AutoWorker, 4)

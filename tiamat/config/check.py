@@ -10,7 +10,7 @@ import select
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from tiamat.config.config import Config, complaint
 from tiamat.errors import BindError, TiamatError
@@ -29,6 +29,9 @@ ANSWER_LIMIT: Final = select.PIPE_BUF - 1
 """What a pipe takes in one piece, less the sign that there is an answer."""
 
 
+ClassLoader: TypeAlias = Callable[[Any, int], Any]
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One line of the result; a note does not spoil it."""
@@ -37,16 +40,17 @@ class Finding:
     is_note: bool = False
 
 
-def check(config: Config, load_worker_class: Callable[[Any], Any]) -> list[Finding]:
+def check(config: Config, load_worker_class: ClassLoader) -> list[Finding]:
     """
     Everything that is wrong with the settings of a server that would start now.
 
     Args:
         config: the settings, entered by this process.
-        load_worker_class: makes a class of the setting, or raises TiamatError.
+        load_worker_class: makes a class of the settings ``worker_class`` and
+            ``threads``, or raises TiamatError.
     """
     return [
-        *check_application(config),
+        *check_application(config, load_worker_class),
         *check_worker_class(config, load_worker_class),
         *check_parser(config),
         *check_loop(config),
@@ -56,8 +60,10 @@ def check(config: Config, load_worker_class: Callable[[Any], Any]) -> list[Findi
     ]
 
 
-def check_application(config: Config) -> Iterator[Finding]:
-    """The application can be imported, and is one."""
+def check_application(
+    config: Config, load_worker_class: ClassLoader
+) -> Iterator[Finding]:
+    """The application can be imported, and is one for these workers."""
     app = config.app
     if app is None:
         yield Finding("no application; name it: tiamat module:name")
@@ -65,11 +71,15 @@ def check_application(config: Config) -> Iterator[Finding]:
 
     def attempt() -> str:
         try:
-            kind = loader.interface(loader.load(app))
+            spoken = loader.interface(loader.load(app))
         except TiamatError as error:
             return str(error)
-        if kind == "asgi" and config.worker_class == "sync":
-            return loader.asgi_refused(app)
+        try:
+            kind = load_worker_class(config.worker_class, config.threads)
+        except TiamatError:
+            return ""  # said below
+        if spoken not in kind.interfaces:
+            return loader.refusal(app, spoken, config.worker_class)
         return ""
 
     result = in_child(f"importing {app!r}", attempt, config.boot_timeout or None)
@@ -78,11 +88,11 @@ def check_application(config: Config) -> Iterator[Finding]:
 
 
 def check_worker_class(
-    config: Config, load_worker_class: Callable[[Any], Any]
+    config: Config, load_worker_class: ClassLoader
 ) -> Iterator[Finding]:
     """The worker class can be imported."""
     try:
-        load_worker_class(config.worker_class)
+        load_worker_class(config.worker_class, config.threads)
     except TiamatError as error:
         yield Finding(str(error))
 

@@ -123,6 +123,14 @@ class Config(
         """Where the value of a setting came from, in words."""
         return self.origins.get(name, "default")
 
+    @property
+    def workers_in_words(self) -> str:
+        """How many workers, and of what class if that was said: ``4 sync workers``."""
+        kind = self.worker_class
+        name = getattr(kind, "__name__", kind)
+        named = f"{name} " if name else ""
+        return f"{self.workers} {named}worker{'' if self.workers == 1 else 's'}"
+
     def changed_modules(self) -> list[str]:
         """
         Modules of the configuration file whose files changed since they were read.

@@ -24,11 +24,13 @@ class Processes(Section):
     worker_class = Setting(
         "-k",
         "--worker-class",
-        type=a_class,
-        default="sync",
+        type=kinds.optional(a_class),
+        default=None,
         help="""
             The class of the workers: a name, or `module:Class`.
 
+            By default the application decides: `asgi` serves ASGI, and WSGI is served
+            by `sync`, or by `threads` if there are more than one per worker.
             Names are our own (`sync`, `threads`, `gevent`, `asgi`, `h11`), gunicorn's
             for the same, and those that installed packages declare as entry points
             of the group `tiamat.workers`. See workers.md.

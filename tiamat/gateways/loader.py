@@ -12,8 +12,8 @@ import os
 import sys
 from dataclasses import dataclass
 from functools import partial
-from inspect import iscoroutinefunction
-from types import FunctionType, MethodType, ModuleType
+from inspect import Parameter, iscoroutinefunction, signature
+from types import FunctionType, ModuleType
 from typing import Any, Final, Literal, TypeAlias
 
 from tiamat.errors import AppError, StartupError
@@ -22,6 +22,9 @@ DEFAULT_NAMES: Final = ("application", "app")
 
 OURS: Final = (os.path.dirname(os.path.dirname(__file__)), importlib.__file__)
 """Files and folders whose lines in a traceback tell nothing about the user's code."""
+
+Interface: TypeAlias = Literal["wsgi", "asgi", "asgi2"]
+"""What an application speaks; asgi2 is the double callable of before 2019."""
 
 Call: TypeAlias = tuple[list[Any], dict[str, Any]]
 """The arguments of a factory, positional and by name."""
@@ -267,29 +270,81 @@ def described(value: object) -> str:
 
 # --- WSGI or ASGI? ----------------------------------------------------------
 
+ASGI: Final = ("scope", "receive", "send")
 
-def asgi_refused(text: str) -> str:
-    """The complaint that *text* is an application for workers that we don't have."""
-    return (
-        f"{text!r} is an ASGI application, and sync serves WSGI; Tiamat's asgi worker"
-        " comes later: until then wrap it, for example in a2wsgi's ASGIMiddleware"
+POSITIONAL: Final = (Parameter.POSITIONAL_ONLY, Parameter.POSITIONAL_OR_KEYWORD)
+
+
+def interface(app: Any) -> Interface:
+    """
+    Which of the interfaces *app* speaks.
+
+    An application is called with two arguments (WSGI), with three (ASGI), or with
+    one, which returns what is called with two more (ASGI 2). What is a coroutine
+    function, or an object whose ``__call__`` is one, is ASGI whatever it takes.
+    A wrapper that takes anything speaks what it wraps.
+    """
+    if is_coroutine(app):
+        return "asgi"
+    if isinstance(app, type) and hasattr(app, "__await__"):
+        return "asgi"  # an instance is made per request, and awaited
+    try:
+        parameters = [*signature(app, follow_wrapped=False).parameters.values()]
+    except (TypeError, ValueError):  # of some that are compiled
+        return "wsgi"
+    positional = [one for one in parameters if one.kind in POSITIONAL]
+    if tuple(one.name for one in positional[-3:]) == ASGI:
+        return "asgi"
+    if any(one.kind is Parameter.VAR_POSITIONAL for one in parameters):
+        wrapped = getattr(app, "__wrapped__", None)
+        return "asgi" if wrapped is not None and takes_three(wrapped) else "wsgi"
+    if len(positional) == 1:
+        return "asgi2"
+    required = sum(one.default is Parameter.empty for one in positional)
+    return "asgi" if required == len(ASGI) else "wsgi"
+
+
+def is_coroutine(app: Any) -> bool:
+    """Whether calling *app* makes a coroutine, as far as one can see."""
+    function = app
+    while isinstance(function, partial):
+        function = function.func
+    return iscoroutinefunction(function) or (
+        not isinstance(function, type) and iscoroutinefunction(type(function).__call__)
     )
 
 
-def interface(app: object) -> Literal["wsgi", "asgi"]:
-    """
-    Which of the two interfaces *app* speaks.
+def takes_three(app: Any) -> bool:
+    """Whether *app*, which something wraps, is called with three arguments."""
+    try:
+        signature(app).bind(*ASGI)
+    except (TypeError, ValueError):
+        return False
+    return interface(app) == "asgi"
 
-    ASGI applications are coroutine functions, or objects whose ``__call__`` is
-    one, or take ``scope, receive, send``.
+
+def refusal(text: str, spoken: Interface, worker: object) -> str:
     """
-    function: Any = app
-    while isinstance(function, partial):
-        function = function.func
-    if not isinstance(function, FunctionType | MethodType) and callable(function):
-        function = type(function).__call__
-    code = getattr(function, "__code__", None)
-    names = code.co_varnames[: code.co_argcount] if code is not None else ()
-    if iscoroutinefunction(function) or names[-3:] == ("scope", "receive", "send"):
-        return "asgi"
-    return "wsgi"
+    Why a worker does not serve an application, and the cures.
+
+    Args:
+        text: the specification of the application.
+        spoken: its interface.
+        worker: the worker's class, or its name.
+    """
+    name = worker if isinstance(worker, str) else getattr(worker, "__name__", "chosen")
+    if spoken == "asgi2":
+        return (
+            f"{text!r} is called with one argument, as applications of ASGI 2 were,"
+            " which nothing here serves; name what is called with scope, receive and"
+            " send, or wrap it in asgiref.compatibility.guarantee_single_callable"
+        )
+    if spoken == "asgi":
+        return (
+            f"{text!r} is an ASGI application, which the {name} worker does not serve;"
+            " leave out -k, or use -k asgi (or wrap it in a2wsgi.ASGIMiddleware)"
+        )
+    return (
+        f"{text!r} is a WSGI application, which the {name} worker does not serve; leave"
+        " out -k (or wrap it in asgiref.wsgi.WsgiToAsgi or a2wsgi.WSGIMiddleware)"
+    )

@@ -44,7 +44,8 @@ class Premises:
     log: Log
 
     def __init__(self, config: Config) -> None:
-        self.plan = Plan(config, load_worker_class(config.worker_class), Listeners({}))
+        kind = load_worker_class(config.worker_class, config.threads)
+        self.plan = Plan(config, kind, Listeners({}))
         self.succession = Succession()
         self._inheritance = Inheritance()
         self._pidfile: PidFile | None = None
@@ -102,14 +103,7 @@ class Premises:
         )
         for listener in self.plan.listeners.all:
             log.info("listening on %s", listener.url)
-        kind = config.worker_class
-        log.info(
-            "serving %s with %d %s worker%s",
-            config.app,
-            config.workers,
-            kind if isinstance(kind, str) else kind.__name__,
-            "" if config.workers == 1 else "s",
-        )
+        log.info("serving %s with %s", config.app, config.workers_in_words)
 
     @property
     def pid(self) -> int:

@@ -188,7 +188,8 @@ class Trial:
 def read_and_complain(plan: Plan) -> str:
     """Read the settings again; what is wrong with them, or nothing."""
     try:
-        load_worker_class(plan.config.reload().worker_class)
+        config = plan.config.reload()
+        load_worker_class(config.worker_class, config.threads)
     except TiamatError as error:
         return str(error)
     except BaseException as error:  # sys.exit() in the file is an error like others
@@ -212,7 +213,7 @@ def new_plan(plan: Plan) -> Plan:
             raise
         except BaseException as error:
             raise ConfigError(f"{type(error).__name__}: {error}") from error
-    worker_class = load_worker_class(config.worker_class)
+    worker_class = load_worker_class(config.worker_class, config.threads)
     return Plan(config, worker_class, plan.listeners.rebound(config, never))
 
 

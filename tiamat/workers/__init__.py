@@ -29,8 +29,13 @@ ALIASES: Final = OURS | {
 }
 """Also by gunicorn's names for the same."""
 
+AUTO: Final = "tiamat.workers.auto:AutoWorker"
+
 ALIASED: Final = frozenset(path.partition(":")[0] for path in OURS.values())
 """The modules of our own classes."""
+
+LIBRARIES: Final = frozenset(("gevent", "websockets"))
+"""What some of them need beside Tiamat."""
 
 GROUP: Final = "tiamat.workers"
 
@@ -53,13 +58,14 @@ STRANGERS: Final = (
 """How those names begin."""
 
 
-def load_worker_class(name: object) -> type["Worker"]:
+def load_worker_class(name: object, threads: int = 1) -> type["Worker"]:
     """
-    The class that the setting ``worker_class`` means.
+    The class that the settings ``worker_class`` and ``threads`` mean.
 
     Args:
         name: an alias, ``module:Class``, ``module.Class``, the name of an entry
             point, or the class itself; None chooses for the application.
+        threads: how many; with more than one, ``sync`` is ``threads``.
 
     Raises:
         ConfigError: there is no such class; the text says which there are.
@@ -67,8 +73,13 @@ def load_worker_class(name: object) -> type["Worker"]:
     from tiamat.workers.base import Worker
 
     if name is None:
-        name = "sync"
+        # What it becomes is imported before the fork: the memory is shared, and who
+        # has dropped privileges may not read our files.
+        find("threads" if threads > 1 else "sync")
+        name = AUTO
     kind = find(name) if isinstance(name, str) else name
+    if threads > 1 and path_of(kind) == OURS["sync"]:
+        kind = find("threads")
     if not (isinstance(kind, type) and issubclass(kind, Worker)):
         refuse_strangers(f"{getattr(kind, '__module__', '')}.")
         raise ConfigError(
@@ -76,6 +87,11 @@ def load_worker_class(name: object) -> type["Worker"]:
             " they derive from tiamat.workers.base.Worker"
         )
     return kind
+
+
+def path_of(kind: object) -> str:
+    """The path by which a class is found, ``module:Class``."""
+    return f"{getattr(kind, '__module__', '')}:{getattr(kind, '__name__', '')}"
 
 
 def find(name: str) -> object:
@@ -110,7 +126,8 @@ def missing(module: str, error: Exception) -> str:
     if isinstance(error, ModuleNotFoundError) and module in ALIASED:
         if absent == module:
             return "Tiamat does not have it yet"
-        return f"it needs {absent}; pip install {absent}"
+        if absent in LIBRARIES:
+            return f"it needs {absent}; pip install {absent}"
     return f"{type(error).__name__}: {error}"
 
 

@@ -201,14 +201,20 @@ class Worker:
         random.seed()  # else every worker throws the same dice
 
     def load(self) -> None:
-        """Load the application; a subclass may load something else."""
+        """
+        Load the application if it is not; a subclass may load something else.
+
+        Raises:
+            TiamatError: it can't be loaded, or is none for this worker.
+        """
         spec = self.cfg.app
         if spec is None:
             return
-        app = loader.load(spec)
-        if loader.interface(app) not in self.interfaces:
-            raise AppError(loader.asgi_refused(spec))
-        self.app = app
+        if self.app is None:
+            self.app = loader.load(spec)
+        spoken = loader.interface(self.app)
+        if spoken not in self.interfaces:
+            raise AppError(loader.refusal(spec, spoken, self.cfg.worker_class))
 
     def fail(self, error: TiamatError) -> None:
         """Tell the master why there is no application to serve; it is in the log."""
