@@ -8,15 +8,26 @@ is: small things, whole buffers, and files by their descriptor.
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
+from tiamat.gateways import wsgi_socket
 from tiamat.gateways.wsgi_file import FileWrapper, sendable
+from tiamat.gateways.wsgi_input import BodyError
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.errors import InvalidResponse
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
+from tiamat.protocol.status import REASONS
 from tiamat.types import Environ, ExcInfo, WSGIApp
 
 # A body up to this goes into one piece of memory with its head.
 _SMALL: Final = 16384
+
+
+class RequestEnded(BaseException):
+    """
+    Raised inside an application, whose request has taken too long: 503.
+
+    No ``Exception``: applications catch those.
+    """
 
 
 class Transport(Protocol):
@@ -130,6 +141,8 @@ class WSGIGateway:
         response.transport = transport
         response.common = self.common
         environ["wsgi.early_hints"] = response.early_hints
+        if "HTTP_UPGRADE" in environ:
+            wsgi_socket.offer(environ, transport)
         try:
             body = self.app(environ, response.start_response)
             if (
@@ -148,7 +161,11 @@ class WSGIGateway:
         except BaseException as error:
             if isinstance(error, SystemExit) and self._stopping():
                 raise  # a signal handler's, not the application's
-            self._failed(error, response)
+            if not (
+                wsgi_socket.taken(environ, response)
+                and isinstance(error, StopIteration)  # so libraries tell gunicorn
+            ):
+                self._failed(error, response)
         if response.faulty:
             self._complain(response)
 
@@ -205,16 +222,21 @@ class WSGIGateway:
     def _failed(self, error: BaseException, response: WSGIResponse) -> None:
         """Log what went wrong, and say so to the client if it can still hear."""
         where = method_and_path(response.request)
+        status = 503 if isinstance(error, RequestEnded) else 500
         if isinstance(error, InvalidResponse):
             self.log.warning("%s: %s", where, error)
+        elif isinstance(error, BodyError):
+            self.log.debug("%s: %s", where, error)
+            status = error.status
+            response.keep_alive = False
         else:
             self.log.error("error handling %s", where, exc_info=error)
         if response.status:
             response.keep_alive = False
             return
-        text = b"Internal Server Error\n"
+        text = REASONS[status].encode() + b"\n"
         head = response.start(
-            500, [("Content-Type", "text/plain")], self.common.lines, len(text)
+            status, [("Content-Type", "text/plain")], self.common.lines, len(text)
         )
         response.transport.write(head, *response.data(text))
 

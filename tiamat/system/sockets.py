@@ -10,12 +10,16 @@ import os
 import socket
 import stat
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from tiamat.errors import BindError
 from tiamat.system.addresses import Descriptor, Tcp, Unix, parse_address
 from tiamat.system.holders import holders, in_words, tcp_inodes, unix_inodes
 
-__all__ = ["AddressInUse", "Listener", "adopt", "listen", "parse_address"]
+__all__ = ["EXHAUSTED", "AddressInUse", "Listener", "adopt", "listen", "parse_address"]
+
+EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
+"""accept() can't go on for want of something that others may give back."""
 
 
 class AddressInUse(BindError):

@@ -2,12 +2,13 @@
 
 import resource
 import time
+from collections.abc import Callable
 from typing import Any, Final, cast
 
 from tiamat.config import Config
 from tiamat.config.code import imported
 from tiamat.drivers.service import Finished, Timeouts, WSGIService
-from tiamat.gateways.wsgi import WSGIGateway
+from tiamat.gateways.wsgi import WSGIGateway, WSGIResponse
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.observe.access import compile_format
 from tiamat.protocol.dates import CommonHeaders
@@ -72,6 +73,20 @@ def common_parts(worker: Worker, trust: Trust) -> dict[str, Any]:
         "limit_connections": cfg.limit_connections
         or max(_FEWEST, open_files() - _RESERVED),
     }
+
+
+def make_handle(worker: Worker, run: Callable[..., None]) -> Callable[..., None]:
+    """Wrap the gateway's *run* in what the settings ask for, and in nothing else."""
+    if worker.cfg.pre_request is None:
+        return run
+    view = request_view()
+
+    def handle(response: WSGIResponse, connection: Any, environ: Environ) -> None:
+        shown = view(response.request, environ)
+        worker.call_hook("pre_request", worker, shown)
+        run(response, connection, environ)
+
+    return handle
 
 
 def make_common() -> CommonHeaders:

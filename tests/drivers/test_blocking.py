@@ -1,0 +1,306 @@
+"""One connection in a thread of its own: its requests, their bodies, its end."""
+
+import re
+import socket
+import threading
+from typing import Any
+
+import pytest
+from drivers.hosts import hosting, make_host
+from drivers.loops import read_all, read_until
+from protocol.wire import PARSERS, Case, cases
+from running import wait_until
+
+from tiamat.drivers.blocking import BlockingConnection
+from tiamat.drivers.service import Timeouts
+from tiamat.gateways.wsgi_input import BodyError, ClientDisconnected
+from tiamat.protocol.limits import Limits
+
+PLAIN = [("Content-Type", "text/plain")]
+GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n"
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """The path, and the body behind it."""
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", PLAIN)
+    return [environ["PATH_INFO"].encode() + body + b"."]
+
+
+def deaf(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answers without a look at the body."""
+    start_response("200 OK", PLAIN)
+    return [b"deaf."]
+
+
+def statuses(data: bytes) -> list[int]:
+    """Those of the final responses in *data*."""
+    found = [int(text) for text in re.findall(rb"HTTP/1\.1 (\d\d\d) ", data)]
+    return [status for status in found if status >= 200]
+
+
+def test_requests_of_a_connection_are_answered_in_order() -> None:
+    """
+    One after the other, and several that came at once.
+    """
+    with hosting(echo) as server, server.connect() as sock:
+        sock.sendall(GET % b"1")
+        first = read_until(sock, b"/1.")
+        sock.sendall(GET % b"2" + GET % b"3")
+        second = read_until(sock, b"/3.")
+
+    assert [200] == statuses(first)
+    assert [200, 200] == statuses(second)
+    assert second.index(b"/2.") < second.index(b"/3.")
+
+
+def test_a_body_is_read_while_it_comes() -> None:
+    """
+    The application has its first line before the client sends the second.
+    """
+    lines = threading.Semaphore(0)
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        first = environ["wsgi.input"].readline()
+        lines.release()
+        start_response("200 OK", PLAIN)
+        return [first + environ["wsgi.input"].read() + b"."]
+
+    with hosting(app) as server, server.connect() as sock:
+        sock.sendall(POST % (8, b"") + b"one\n")
+
+        assert lines.acquire(timeout=20)
+        sock.sendall(b"two\n")
+        assert read_until(sock, b".").endswith(b"one\ntwo\n.")
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_the_first_read_asks_for_the_body(parser: str) -> None:
+    """
+    100 Continue is sent when the application reads; the connection goes on.
+    """
+    with hosting(echo, parser=PARSERS[parser]) as server, server.connect() as sock:
+        sock.sendall(POST % (2, b"Expect: 100-continue\r\n"))
+        interim = read_until(sock, b"\r\n\r\n")
+        sock.sendall(b"ab")
+        answer = read_until(sock, b"/ab.")
+        sock.sendall(GET % b"next")
+
+        assert b"HTTP/1.1 100 Continue\r\n\r\n" == interim
+        assert b"Connection: close" not in answer
+        assert [200] == statuses(read_until(sock, b"/next."))
+
+
+def test_who_does_not_read_asks_for_no_body() -> None:
+    """
+    No 100: the answer says that the connection closes, since the body may come.
+    """
+    with hosting(deaf) as server:
+        answer = server.ask(POST % (2, b"Expect: 100-continue\r\n"))
+
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert b"Connection: close" in answer
+
+
+def test_a_body_that_nobody_reads_is_skipped() -> None:
+    """
+    The next request on the connection begins behind it.
+    """
+    with hosting(deaf) as server, server.connect() as sock:
+        sock.sendall(POST % (100_000, b"") + b"x" * 50_000)
+        read_until(sock, b"deaf.")
+        sock.sendall(b"x" * 50_000 + GET % b"")
+
+        assert [200] == statuses(read_until(sock, b"deaf."))
+
+
+def test_a_large_body_that_nobody_reads_costs_the_connection() -> None:
+    """
+    The answer arrives all the same: no reset overtakes it.
+    """
+    with hosting(deaf) as server, server.connect() as sock:
+        sock.sendall(POST % (10_000_000, b"") + b"x" * 100_000)
+
+        assert read_all(sock).endswith(b"deaf.")
+
+
+def test_a_body_beyond_its_limit_is_refused() -> None:
+    """
+    413 for chunks that come to more, as the application reads them.
+    """
+    head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+    limits = Limits(request_body=5)
+    with hosting(echo, limits=limits) as server, server.connect() as sock:
+        sock.sendall(head)
+        sock.sendall(b"4\r\nabcd\r\n4\r\nabcd\r\n")
+        answer = read_all(sock)
+
+    assert [413] == statuses(answer)
+    assert b"Connection: close" in answer
+
+
+def test_an_application_hears_that_its_client_has_gone() -> None:
+    """
+    Reading raises an OSError that says so.
+    """
+    errors: list[BaseException] = []
+    heard = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        try:
+            environ["wsgi.input"].read()
+        except BodyError as error:
+            errors.append(error)
+            heard.set()
+            raise
+        return []
+
+    with hosting(app) as server:
+        with server.connect() as sock:
+            sock.sendall(POST % (8, b"") + b"one\n")
+        assert heard.wait(20)
+
+    assert isinstance(errors[0], ClientDisconnected)
+
+
+def test_a_response_reaches_who_has_ended_his_side() -> None:
+    """
+    Half-closed is not gone.
+    """
+    with hosting(echo) as server, server.connect() as sock:
+        sock.sendall(GET % b"1")
+        sock.shutdown(socket.SHUT_WR)
+
+        assert read_all(sock).endswith(b"/1.")
+
+
+@pytest.mark.parametrize(
+    ("sent", "timeouts"),
+    [
+        (b"GET / HT", Timeouts(header=0.1)),
+        (POST % (8, b"") + b"abc", Timeouts(body=0.1)),
+    ],
+    ids=["head", "body"],
+)
+def test_who_sends_too_slowly_hears_408(sent: bytes, timeouts: Timeouts) -> None:
+    """
+    Of a head or of a body that stalls.
+    """
+    with hosting(echo, timeouts=timeouts) as server:
+        assert [408] == statuses(server.ask(sent))
+
+
+@pytest.mark.parametrize("sent", [b"", GET % b""], ids=["new", "kept alive"])
+def test_who_says_nothing_is_closed(sent: bytes) -> None:
+    """
+    Without a word, at first or behind a response.
+    """
+    timeouts = Timeouts(header=0.1, keepalive=0.1)
+    with hosting(echo, timeouts=timeouts) as server:
+        assert [408] != statuses(server.ask(sent))
+
+
+def test_a_reader_that_takes_nothing_is_given_up() -> None:
+    """
+    The thread that writes to it is free again.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", PLAIN)
+        return [b"x" * 50_000_000]
+
+    timeouts = Timeouts(write=0.2)
+    with hosting(app, timeouts=timeouts) as server, server.connect() as sock:
+        sock.sendall(GET % b"")
+        sock.recv(1)
+        wait_until(
+            lambda: server.host.handled and not server.host.connections, "it is over"
+        )
+
+    assert 1 == server.host.handled
+
+
+def test_what_follows_a_response_is_told() -> None:
+    """
+    Who wants to know gets request, response and seconds, also of what was refused.
+    """
+    told: list[Any] = []
+
+    def finished(*args: Any) -> None:
+        told.append(args)
+
+    with hosting(echo, finished=finished) as server:
+        server.ask(GET % b"1" + b"nonsense\r\n\r\n")
+
+    assert [200, 400] == [args[1].status for args in told]
+    assert ["GET", None] == [args[0] and args[0].method for args in told]
+
+
+# --- The wire corpus ---------------------------------------------------------------
+
+
+class Ear:
+    """An application that notes what it hears."""
+
+    def __init__(self) -> None:
+        self.heard: list[tuple[str, str, str]] = []
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = environ["wsgi.input"].read().decode("latin-1")
+        self.heard.append((environ["REQUEST_METHOD"], environ["RAW_URI"], body))
+        start_response("200 OK", PLAIN)
+        return [b"heard"]
+
+
+def put(case: Case, parser: str, piece: int) -> tuple[Ear, bytes]:
+    """Send the bytes of *case*, so many at a time; what was heard and answered."""
+    ear = Ear()
+    host = make_host(
+        ear,
+        limits=case.limits,
+        parser=PARSERS[parser],
+        header_map=case.header_map,
+        timeouts=Timeouts(keepalive=20.0),
+    )
+    ours, theirs = socket.socketpair()
+    base = host.service.environs.base("a", "80", "http")
+    connection = BlockingConnection(host, ours, ("", ""), base)
+    thread = threading.Thread(target=connection.run)
+    thread.start()
+    with theirs:
+        theirs.settimeout(20)
+        try:
+            for start in range(0, len(case.wire), piece):
+                theirs.sendall(case.wire[start : start + piece])
+            theirs.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass  # it has refused already
+        try:
+            answer = read_all(theirs)
+        except ConnectionResetError:
+            answer = b""
+    thread.join(20)
+    return ear, answer
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+@pytest.mark.parametrize(
+    "case", [*cases("valid"), *cases("invalid")], ids=lambda case: case.name
+)
+def test_the_corpus_through_a_connection(case: Case, parser: str) -> None:
+    """
+    The application hears the requests, and the client the status, of the case.
+    """
+    verdict = case.run(parser, [case.wire])
+    whole = [seen for seen in verdict.requests if seen.complete]
+    expected = [200] * len(whole)
+    if verdict.status:
+        expected.append(verdict.status)
+    elif len(whole) < len(verdict.requests):
+        expected.append(400)  # half a body, and then the end
+    for piece in (len(case.wire), 7):
+        ear, answer = put(case, parser, piece)
+
+        assert [(s.method, s.target, s.body) for s in whole] == ear.heard
+        assert expected == statuses(answer)
