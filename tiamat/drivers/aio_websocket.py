@@ -1,0 +1,346 @@
+"""
+One WebSocket on an asyncio loop: transport ⇄ protocol ⇄ gateway.
+
+It takes the transport over from the HTTP/1 connection that its handshake came on.
+No timer and no event per message: pings and deadlines are the sweep's, and a
+future is made only when the application waits.
+"""
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Final
+
+from tiamat.gateways.asgi import Disconnected
+from tiamat.gateways.asgi_websocket import Conversation
+from tiamat.protocol.errors import ProtocolError
+from tiamat.protocol.response import Response
+from tiamat.protocol.websocket import PING, Refused, WebSocket
+
+if TYPE_CHECKING:
+    from tiamat.drivers.aio import AioServer
+    from tiamat.drivers.aio_connection import AioConnection
+    from tiamat.protocol.request import Request
+    from tiamat.types import Scope
+
+_NEVER: Final = float("inf")
+
+_NO_PONG: Final = 1011
+_RESTART: Final = 1012  # of IANA's registry: the client may come back at once
+
+_Waiters = list["asyncio.Future[None]"]
+
+
+def begin_websocket(
+    server: "AioServer", connection: "AioConnection", request: "Request"
+) -> None:
+    """Have the application hear of a WebSocket, or refuse what is none."""
+    service = server.service
+    try:
+        scope = service.gateway.scopes.websocket(
+            request, connection.base, connection.client
+        )
+        socket = WebSocket(request, service.websocket)
+    except ProtocolError as error:
+        connection.refuse(error.status)
+        return
+    except Refused as refused:
+        service.log.debug("WebSocket from %s refused: %s", connection.peer[0], refused)
+        refuse(server, connection, request, refused)
+        return
+    if connection.ended:
+        connection.close()  # no conversation with who has said all
+        return
+    if server.pre_request is not None:
+        server.pre_request(request, scope)
+    AioWebSocket(server, connection, socket).begin(request, scope)
+
+
+def refuse(
+    server: "AioServer",
+    connection: "AioConnection",
+    request: "Request",
+    refused: Refused,
+) -> None:
+    """Answer what is no handshake, and close."""
+    service = server.service
+    response = Response(request)
+    common = service.gateway.common.lines
+    connection.transport.write(
+        response.whole(refused.status, refused.headers, common, refused.text)
+    )
+    if service.finished is not None:
+        service.finished(request, response, None, connection.peer, 0.0)
+    connection.http.surplus = bool(connection.http.unread)
+    connection.close()
+
+
+class AioWebSocket(asyncio.Protocol):
+    """
+    A WebSocket and the transport that it is on.
+
+    Attributes:
+        deadline: Never: nobody closes it for want of room.
+        gone: Nothing can be sent any more.
+        full: The transport holds more than its high mark.
+    """
+
+    __slots__ = (
+        "_asked", "_began", "_closing", "_due", "_heard", "_muted", "_peer",
+        "_pinged_at", "_receivers", "_reported", "_senders", "_unsent", "conversation",
+        "deadline", "full", "gone", "server", "socket", "transport",
+    )  # fmt: skip
+
+    conversation: Conversation
+
+    def __init__(
+        self, server: "AioServer", connection: "AioConnection", socket: WebSocket
+    ) -> None:
+        self.server = server
+        self.socket = socket
+        self.transport = connection.transport
+        self.deadline = _NEVER
+        self.gone = False
+        self.full = connection.full
+        self._peer = connection.peer
+        self._began = time.monotonic()
+        self._due = _NEVER  # when the sweep has something to do here
+        self._asked = False  # there was a ping, and its time isn't over
+        self._pinged_at = 0.0
+        self._heard = False  # something came behind it
+        self._unsent = 0  # bytes that waited for the peer when we last looked
+        self._muted = False  # reading stands still
+        self._closing = False  # what comes is read and dropped
+        self._reported = False
+        self._receivers: _Waiters = []
+        self._senders: _Waiters = []
+        server.closed(connection)
+        server.opened(self)
+        self.transport.set_protocol(self)
+        socket.receive_data(connection.http.unread)
+        if not connection.http.unread:
+            self.transport.resume_reading()  # an earlier request may have stopped it
+        else:
+            self._mute()
+
+    def begin(self, request: "Request", scope: "Scope") -> None:
+        """Run the application."""
+        server = self.server
+        conversation = self.conversation = Conversation(
+            server.service.gateway, self, self.socket, request, scope
+        )
+        server.running[conversation] = self._began
+        conversation.task = server.spawn(conversation.run())
+
+    # What the loop calls
+
+    def data_received(self, data: bytes) -> None:
+        """
+        Take what came.
+
+        Reading goes on as long as the application has taken what came before; so
+        never more waits for it than two reads hold.
+
+        Hot: once per message in the common case.
+        """
+        if self._closing:
+            return  # it is read so that our last bytes aren't overtaken by a reset
+        self._heard = True
+        socket = self.socket
+        behind = bool(socket.messages)
+        socket.receive_data(data)
+        if socket.reply or socket.finished:
+            self._settle()
+        if self._receivers and (socket.messages or socket.ended is not None):
+            wake(self._receivers)
+        if behind or not self.conversation.accepted:
+            self._mute()
+
+    def eof_received(self) -> None:
+        """There is no half of a WebSocket: the transport closes."""
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gone = True
+        self.full = False
+        self._due = _NEVER
+        self.socket.receive_eof()
+        self.server.closed(self)
+        wake(self._receivers)
+        wake(self._senders)
+
+    def pause_writing(self) -> None:
+        self.full = True
+
+    def resume_writing(self) -> None:
+        self.full = False
+        self._settle()
+        wake(self._senders)
+
+    # What the conversation calls
+
+    def write(self, data: bytes) -> None:
+        """Send, or have the transport keep what the socket doesn't take."""
+        self.transport.write(data)
+
+    async def more(self) -> None:
+        """
+        Wait until something came.
+
+        Hot: once per message. The application has taken all that there was.
+        """
+        socket = self.socket
+        socket.resume()
+        self._unmute()
+        if socket.reply or socket.finished:
+            self._settle()
+        if not socket.messages and socket.ended is None:
+            waiter = self.server.loop.create_future()
+            self._receivers.append(waiter)
+            await waiter
+
+    async def drain(self) -> None:
+        """Wait until the reader has taken enough; raises Disconnected."""
+        while self.full:
+            waiter = self.server.loop.create_future()
+            self._senders.append(waiter)
+            await waiter
+        if self.gone:
+            raise Disconnected("the client has gone")
+
+    def accepted(self) -> None:
+        """The 101 is with the transport."""
+        interval = self.server.service.websocket.ping_interval
+        self._due = time.monotonic() + interval if interval else _NEVER
+        self._settle()
+        if not self.socket.messages:
+            self._unmute()
+        if self.server.draining and self.socket.open:
+            self.close(_RESTART, "")
+
+    def close(self, code: int, reason: str) -> None:
+        """Begin the closing handshake, and wait for the peer's part in it."""
+        self.write(self.socket.close(code, reason))
+        self._due = time.monotonic() + self.server.service.timeouts.linger
+        self._unmute()
+        wake(self._receivers)
+
+    def responded(self) -> None:
+        """A denial is complete: it is an ordinary response, and closes."""
+        self._report()
+        self.socket.receive_eof()
+        self._shut()
+
+    def left(self) -> None:
+        """The application has returned."""
+        self._report()
+        self.server.left(self.conversation)
+
+    # Steps
+
+    def _mute(self) -> None:
+        if not self._muted and self.socket.ended is None:
+            self._muted = True
+            self.transport.pause_reading()
+
+    def _unmute(self) -> None:
+        if self._muted:
+            self._muted = False
+            if not self.gone:
+                self.transport.resume_reading()
+
+    def _settle(self) -> None:
+        """Send what the protocol answers by itself, and close if that was all."""
+        socket = self.socket
+        if socket.reply and (socket.finished or not self.full):
+            reply, socket.reply = socket.reply, b""
+            self.transport.write(reply)
+        if socket.finished:
+            self._shut()
+
+    def _shut(self) -> None:
+        """
+        Close behind our last byte, without a reset that would overtake it.
+
+        A socket that is closed with bytes unread sends RST, and the peer may then
+        lose our close frame: who sent too much would never hear that it was.
+        """
+        if self._closing or self.gone:
+            return
+        self._closing = True
+        self._due = time.monotonic() + self.server.service.timeouts.linger
+        self._unmute()
+        wake(self._receivers)
+        if self.transport.can_write_eof():
+            self.transport.write_eof()
+        else:
+            self.transport.close()
+
+    def _report(self) -> None:
+        """Tell who wants to know; what fails there is not the client's fault."""
+        server = self.server
+        conversation = self.conversation
+        response = conversation.response
+        if self._reported or not response.status:
+            return
+        self._reported = True
+        server.handled += 1
+        if response.status >= 500:
+            server.errors += 1
+        finished = server.service.finished
+        if finished is None:
+            return
+        took = time.monotonic() - self._began
+        try:
+            finished(
+                conversation.request, response, conversation.scope, self._peer, took
+            )
+        except Exception as error:
+            server.service.log.error("can't log a WebSocket", exc_info=error)
+
+    # What the server calls
+
+    def sweep(self, now: float) -> None:
+        """Ping, close who doesn't answer, and drop who doesn't close."""
+        if now < self._due:
+            return
+        waiting = self.transport.get_write_buffer_size()
+        takes, self._unsent = waiting != self._unsent, waiting
+        if not self.socket.open:
+            if waiting and takes:
+                self._due = now + self.server.service.timeouts.write
+            else:
+                self.transport.abort()
+            return
+        settings = self.server.service.websocket
+        if self._asked and settings.ping_timeout:
+            # While we don't read, or while it reads, a pong may be on its way.
+            if not (self._heard or self._muted or (waiting and takes)):
+                self.socket.fail(_NO_PONG, "no pong")
+                self._settle()
+                return
+            self._asked = False
+            self._due = self._pinged_at + settings.ping_interval
+            if now < self._due:
+                return
+        self._asked = True
+        self._heard = False
+        self._pinged_at = now
+        if not self.full:
+            self.transport.write(PING)
+        self._due = now + (settings.ping_timeout or settings.ping_interval)
+
+    def retire(self, idle_until: float) -> None:
+        """The worker goes: say so at once, and the client comes back to another."""
+        if self.socket.open:
+            self.close(_RESTART, "")
+
+    def abort(self) -> None:
+        """Close now."""
+        self.transport.abort()
+
+
+def wake(waiters: _Waiters) -> None:
+    """Let all of them look again."""
+    for waiter in waiters:
+        if not waiter.done():
+            waiter.set_result(None)
+    waiters.clear()
