@@ -1,6 +1,6 @@
-"""Names that everyone shares: what WSGI hands around."""
+"""Names that everyone shares: what WSGI and ASGI hand around."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias
 
@@ -26,3 +26,12 @@ class StartResponse(Protocol):
 
 
 WSGIApp: TypeAlias = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+Scope: TypeAlias = dict[str, Any]
+Message: TypeAlias = dict[str, Any]
+"""What ASGI hands around."""
+
+ASGIApp: TypeAlias = Callable[
+    [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
+    Awaitable[None],
+]

@@ -8,6 +8,7 @@ no timer, no event and, from Python 3.12 on, no turn of the loop per request.
 
 import asyncio
 import errno
+import math
 import socket
 import sys
 import time
@@ -15,15 +16,16 @@ import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tiamat.drivers.aio_connection import AioConnection
 from tiamat.drivers.service import ASGIService
-from tiamat.gateways.asgi import Cycle
 from tiamat.gateways.wsgi import method_and_path
 from tiamat.protocol.request import Request
 from tiamat.system.scoreboard import REQUEST_AT
-from tiamat.types import Scope
+
+if TYPE_CHECKING:
+    from tiamat.types import Scope
 
 _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
 _DRAINING_SWEEP: Final = 0.1  # when each of them may be what we wait for
@@ -43,7 +45,7 @@ Spawn = Callable[[Coroutine[Any, Any, None]], Any]
 class Row(Protocol):
     """This process's place in the scoreboard."""
 
-    times: memoryview
+    times: "memoryview[float]"
 
     @property
     def note(self) -> Callable[[float, float, bytes], object]: ...
@@ -56,7 +58,7 @@ class Swept(Protocol):
     deadline: float
 
     def sweep(self, now: float, /) -> None: ...
-    def drain(self, idle_until: float, /) -> None: ...
+    def retire(self, idle_until: float, /) -> None: ...
     def abort(self) -> None: ...
 
 
@@ -160,7 +162,7 @@ class AioServer:
         limit = self.service.limit_connections
         if limit and len(self.connections) >= limit:
             self._evict()
-        base = self.service.bases[listener]
+        base = self.service.bases[listener.fileno()]
         arriving = asyncio.ensure_future(
             self.loop.connect_accepted_socket(
                 partial(AioConnection, self, base, name), sock
@@ -178,7 +180,7 @@ class AioServer:
 
     def _evict(self) -> None:
         """Make room: close who has waited longest without a request."""
-        idle = [c for c in self.connections if c.deadline < float("inf")]
+        idle = [c for c in self.connections if c.deadline < math.inf]
         if idle:
             min(idle, key=lambda connection: connection.deadline).abort()
 
@@ -232,7 +234,7 @@ class AioServer:
         if not self.waiting:
             self._watch_listeners()
 
-    def wait_for_turn(self, connection: "AioConnection") -> None:
+    def wait_for_turn(self, connection: AioConnection) -> None:
         """So many requests run that this one has to wait, and others elsewhere."""
         self.waiting.append(connection)
         self._unwatch_listeners()
@@ -292,7 +294,7 @@ class AioServer:
         now = time.monotonic()
         idle_until = now + min(self.service.timeouts.keepalive, _LONGEST_IDLE)
         for connection in list(self.connections):
-            connection.drain(idle_until)
+            connection.retire(idle_until)
         self.sweep()
         told_at = now + 0.9 * (deadline - now)
         await self._wait_until_empty(told_at)
@@ -355,11 +357,6 @@ def stack_of(task: Any) -> str:
     if not frames:
         return ""
     lines = [
-        line
-        for frame in frames
-        for line in traceback.format_stack(frame, limit=1)
+        line for frame in frames for line in traceback.format_stack(frame, limit=1)
     ]
     return ":\n" + "".join(lines).rstrip()
-
-
-__all__ = ["AioConnection", "AioServer", "Cycle"]

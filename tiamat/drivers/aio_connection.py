@@ -6,17 +6,16 @@ came, and ``send`` waits while the reader has not taken what was sent.
 """
 
 import asyncio
+import math
 import os
-import socket
 import time
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tiamat.gateways.asgi import Cycle, Disconnected
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST, Connection
 from tiamat.protocol.response import Response, refusal
-from tiamat.system.scoreboard import BUSY
 from tiamat.types import Scope
 
 if TYPE_CHECKING:
@@ -33,7 +32,7 @@ _UNREAD: Final = 262144
 # One call sends so much of a file, so that others get their turn.
 _SLICE: Final = 1 << 20
 
-_NEVER: Final = float("inf")
+_NEVER: Final = math.inf
 
 
 class AioConnection(asyncio.Protocol):
@@ -65,7 +64,7 @@ class AioConnection(asyncio.Protocol):
         self.server = server
         self.base = base
         self.http = Connection(service.limits, service.parser, service.names)
-        self.http.upgrades = service.websocket is not None
+        self.http.upgrades = service.begin_websocket is not None
         self.peer = ("", "")
         self.client: tuple[str, int] | None = None
         if isinstance(name, tuple):
@@ -86,8 +85,7 @@ class AioConnection(asyncio.Protocol):
     # What the loop calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)  # noqa: S101
-        self.transport = transport
+        self.transport = cast(asyncio.Transport, transport)  # uvloop's is none
         self.server.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -104,11 +102,16 @@ class AioConnection(asyncio.Protocol):
             self._more_came(self.cycle)
         elif http.requests:
             self.begin(http.requests.pop(0))
+            if not http.quiet and http.holding:
+                self._pause()
         else:
             self._wait_for_head()
 
     def eof_received(self) -> bool:
         """The peer sends no more; it may still read (RFC 9112, 9.6)."""
+        if self._closing:
+            self.transport.close()
+            return True
         self.http.receive_eof()
         self.ended = True
         self.wake()
@@ -146,8 +149,11 @@ class AioConnection(asyncio.Protocol):
             server.wait_for_turn(self)
             return
         service = server.service
+        if not request.complete and self.http.error is not None:
+            self.refuse(self.http.error.status)
+            return
         if request.upgrade:
-            self._begin_websocket(request)
+            service.begin_websocket(server, self, request)
             return
         try:
             scope = service.gateway.scopes.http(request, self.base, self.client)
@@ -163,11 +169,6 @@ class AioConnection(asyncio.Protocol):
         self.deadline = _NEVER if request.complete else now + service.timeouts.body
         cycle.task = server.spawn(cycle.run())
 
-    def _begin_websocket(self, request: "Request") -> None:
-        from tiamat.drivers.aio_websocket import begin_websocket
-
-        begin_websocket(self.server, self, request)
-
     def _more_came(self, cycle: Cycle) -> None:
         """Something came while a request is being answered."""
         http = self.http
@@ -181,7 +182,7 @@ class AioConnection(asyncio.Protocol):
                 body.take()
             elif body.waiting > _BODY_WAITING:
                 self._pause()
-        if http.paused:
+        if http.holding:
             self._pause()
         if not request.complete:
             self.deadline = time.monotonic() + self.server.service.timeouts.body
@@ -242,7 +243,7 @@ class AioConnection(asyncio.Protocol):
 
     def taken(self) -> None:
         """The application has taken what there was of a body."""
-        if self._paused and not self.http.paused:
+        if self._paused and not self.http.holding:
             self.deadline = time.monotonic() + self.server.service.timeouts.body
             self._resume()
 
@@ -304,7 +305,7 @@ class AioConnection(asyncio.Protocol):
             self.deadline = time.monotonic() + self.server.service.timeouts.keepalive
             if http.error is not None or not http.empty:
                 self._wait_for_head()
-        if not http.paused:
+        if not http.holding:
             self._resume()
 
     async def more(self) -> None:
@@ -422,7 +423,7 @@ class AioConnection(asyncio.Protocol):
             self.refuse(408)
             self.wake()
 
-    def shorten(self, idle_until: float) -> None:
+    def retire(self, idle_until: float) -> None:
         """An idle connection waits less long for its next request."""
         if self.cycle is None and self.http.empty:
             self.deadline = min(self.deadline, idle_until)

@@ -82,9 +82,12 @@ class ASGIService(Service):
 
     Attributes:
         bases: What the scopes on each listener have in common, by descriptor.
-        websocket: How WebSockets are kept; None if there are none.
+        websocket: How WebSockets are kept.
+        begin_websocket: What takes a connection over that becomes one: called with
+            the server, the connection and the request; None if there are none.
     """
 
     gateway: ASGIGateway
     bases: dict[int, Scope] = field(default_factory=dict)
     websocket: Any = None
+    begin_websocket: Any = None

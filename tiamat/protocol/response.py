@@ -220,6 +220,12 @@ class Response:
         self.sent += count
         return count
 
+    def around_file(self, size: int) -> tuple[bytes, bytes]:
+        """What stands around *size* bytes of a file in a body of chunks."""
+        if self._chunked and size:
+            return b"%x\r\n" % size, b"\r\n"
+        return b"", b""
+
     def end(self, trailers: Iterable[Field] = ()) -> bytes:
         """
         What ends the body.

@@ -1,0 +1,405 @@
+"""
+ASGI: requests ⇄ applications, by the HTTP part of its specification.
+
+The gateway knows no event loop. It awaits what a ``Stream``, which a driver is,
+offers: more of a body, room for more of a response, a file that has been sent.
+"""
+
+import os
+from collections.abc import Callable, Iterable
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from tiamat.gateways.asgi_scope import Scopes
+from tiamat.gateways.wsgi import Log, method_and_path
+from tiamat.protocol.dates import CommonHeaders
+from tiamat.protocol.errors import InvalidResponse
+from tiamat.protocol.request import Request
+from tiamat.protocol.response import Response
+from tiamat.types import ASGIApp, Message, Scope
+
+if TYPE_CHECKING:
+    from tiamat.protocol.headers import Field
+
+# A body up to this goes into one piece of memory with its head.
+_SMALL: Final = 16384
+
+_DISCONNECT: Final = "http.disconnect"
+
+
+class Disconnected(OSError):
+    """Nobody is left to hear a response (ASGI 2.4: ``send`` raises an OSError)."""
+
+
+class Stream(Protocol):
+    """
+    The connection of a cycle.
+
+    Attributes:
+        gone: Nothing can be sent any more.
+        ended: The peer sends no more, or what it sent is broken.
+        full: So much waits for the reader that ``drain`` is to be awaited.
+        draining: The connection shall close behind this response.
+    """
+
+    gone: bool
+    ended: bool
+    full: bool
+
+    @property
+    def draining(self) -> bool: ...
+
+    def write(self, *buffers: bytes) -> None: ...
+    def taken(self) -> None: ...
+    def responded(self, cycle: "Cycle", /) -> None: ...
+    def left(self, cycle: "Cycle", /) -> None: ...
+    async def more(self) -> None: ...
+    async def drain(self) -> None: ...
+    async def send_file(self, fileno: int, offset: int, count: int) -> None: ...
+
+
+class ASGIGateway:
+    """
+    What all cycles of a worker have in common; built once.
+
+    Args:
+        app: The application.
+        common: ``Server`` and ``Date``, kept fresh by whoever has a clock.
+        log: Hears what the application does wrong.
+        scopes: Makes the scopes.
+        stopping: Whether a SystemExit is the worker's and not the application's.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        common: CommonHeaders,
+        log: Log,
+        scopes: Scopes,
+        *,
+        stopping: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.app = app
+        self.common = common
+        self.log = log
+        self.scopes = scopes
+        self.stopping = stopping
+
+
+class Cycle:
+    """
+    One request and its response.
+
+    Attributes:
+        request, response, scope: Of this cycle.
+        over: The response is complete, or nothing can come of it any more.
+        timed_out: It was cancelled for its age.
+        told: Its age was logged.
+        task: What runs it, for who wants to see its stack or to cancel it.
+    """
+
+    __slots__ = (
+        "_gateway", "_headers", "_received", "_status", "_trailers", "over", "request",
+        "response", "scope", "stream", "task", "timed_out", "told",
+    )  # fmt: skip
+
+    endless = False
+    """Whether it is a conversation, whose age says nothing."""
+
+    def __init__(
+        self, gateway: ASGIGateway, stream: Stream, request: Request, scope: Scope
+    ) -> None:
+        self._gateway = gateway
+        self.stream = stream
+        self.request = request
+        self.response = Response(request)
+        self.scope = scope
+        self.over = False
+        self.timed_out = False
+        self.told = False
+        self.task: Any = None
+        self._received = False  # the application knows the whole body
+        self._status = 0  # that the application gave, before it is sent
+        self._headers: Iterable[Field] = ()
+        self._trailers = False
+
+    async def run(self) -> None:
+        """
+        Run the application, and answer in its place where it doesn't.
+
+        Hot: once per request.
+        """
+        try:
+            await self._gateway.app(self.scope, self.receive, self.send)
+            if not self.over:
+                self._unfinished()
+        except BaseException as error:
+            if isinstance(error, (SystemExit, KeyboardInterrupt)) and (
+                self._gateway.stopping()
+            ):
+                raise  # a signal handler's, not the application's
+            self._failed(error)
+        finally:
+            self.stream.left(self)
+
+    # What the application calls
+
+    async def receive(self) -> Message:
+        """
+        The next piece of the body, or that nobody listens any more.
+
+        A client that waits for ``100 Continue`` hears it when it is first awaited.
+        """
+        request = self.request
+        stream = self.stream
+        while not self._received:
+            body = request.body
+            if request.complete or (body is not None and body.waiting):
+                data = b"" if body is None else body.take()
+                self._received = request.complete
+                stream.taken()
+                return {
+                    "type": "http.request",
+                    "body": data,
+                    "more_body": not request.complete,
+                }
+            if self.over or stream.ended:
+                break
+            if request.expect_continue:
+                request.expect_continue = False
+                stream.write(self.response.interim(100))
+            await stream.more()
+        while not (self.over or stream.ended):
+            await stream.more()
+        return {"type": _DISCONNECT}
+
+    async def send(self, message: Message) -> None:
+        """
+        Send a part of the response; returns when there is room for more.
+
+        Raises:
+            Disconnected: The client has gone.
+            RuntimeError: It is not this message's turn.
+
+        Hot: twice per response.
+        """
+        kind = message["type"]
+        if self.stream.gone:
+            raise Disconnected("the client has gone")
+        if kind == "http.response.body" and self._status and not self.over:
+            if self._trailers:
+                self._body(message, last=False)
+            else:
+                self._body(message, last=not message.get("more_body", False))
+            if self.stream.full:
+                await self.stream.drain()
+        elif kind == "http.response.start" and not self._status:
+            self._status = message["status"]
+            self._headers = message.get("headers", ())
+            self._trailers = message.get("trailers", False)
+        else:
+            await self._send_other(kind, message)
+
+    # Steps
+
+    def _body(self, message: Message, *, last: bool) -> None:
+        """Write a piece of the body, behind the head if that hasn't gone yet."""
+        body = message.get("body", b"")
+        response = self.response
+        stream = self.stream
+        if response.status:
+            buffers = response.data(body)
+            if last:
+                ending = response.end()
+                buffers = (*buffers, ending) if ending else buffers
+            if buffers:
+                stream.write(*buffers)
+        elif last and len(body) <= _SMALL:
+            self._choose_keep_alive()
+            common = self._gateway.common.lines
+            try:
+                data = response.whole(self._status, self._headers, common, body)
+            except TypeError:
+                self._tuples()
+                data = response.whole(self._status, self._headers, common, body)
+            stream.write(data)
+        else:
+            head = self._head(len(body) if last else -1)
+            buffers = response.data(body)
+            if last:
+                buffers = (*buffers, response.end())
+            stream.write(head, *buffers)
+        if last:
+            self._end()
+
+    def _head(self, size: int) -> bytes:
+        """The head of the response; *size* as in ``Response.start``."""
+        self._choose_keep_alive()
+        common = self._gateway.common.lines
+        try:
+            return self.response.start(self._status, self._headers, common, size)
+        except TypeError:
+            self._tuples()
+            return self.response.start(self._status, self._headers, common, size)
+
+    def _choose_keep_alive(self) -> None:
+        """
+        Whether the connection goes on behind this response, as its head will say.
+
+        Not when the client still waits for a 100 that nobody has asked for: nobody
+        can tell whether it then sends its body or its next request.
+        """
+        if self.stream.draining or self.request.expect_continue:
+            self.response.keep_alive = False
+
+    def _tuples(self) -> None:
+        """The specification allows lists in place of pairs; tables need tuples."""
+        self._headers = [
+            (as_bytes(name), as_bytes(value)) for name, value in self._headers
+        ]
+
+    def _end(self) -> None:
+        """The last byte is written."""
+        self.over = True
+        if self.response.faulty:
+            self._complain()
+        self.stream.responded(self)
+
+    async def _send_other(self, kind: str, message: Message) -> None:
+        """The extensions, and what is out of turn."""
+        response = self.response
+        if self.over or (kind == "http.response.start" and self._status):
+            raise RuntimeError(f"{kind!r} sent, but the response has been sent already")
+        if kind == "http.response.early_hint":
+            links = [(b"link", bytes(link)) for link in message.get("links", ())]
+            self.stream.write(response.interim(103, links))
+        elif kind == "http.response.informational":
+            fields = [(bytes(name), bytes(text)) for name, text in message["headers"]]
+            self.stream.write(response.interim(message["status"], fields))
+        elif not self._status:
+            raise RuntimeError(f"{kind!r} sent before 'http.response.start'")
+        elif kind == "http.response.trailers" and self._trailers:
+            await self._send_trailers(message)
+        elif kind == "http.response.pathsend":
+            with open(message["path"], "rb") as file:  # noqa: ASYNC230
+                size = os.fstat(file.fileno()).st_size
+                await self._send_file(file.fileno(), 0, size, last=True)
+        elif kind == "http.response.zerocopysend":
+            await self._zero_copy(message)
+        else:
+            raise RuntimeError(f"{kind!r} is no message for a response under way")
+
+    async def _send_trailers(self, message: Message) -> None:
+        """End the body; trailers only to who said that it takes them."""
+        if message.get("more_trailers", False):
+            raise RuntimeError("trailers in more than one message are not supported")
+        fields: list[Field] = [
+            (bytes(name), bytes(value)) for name, value in message.get("headers", ())
+        ]
+        takes = self.scope["extensions"].get("http.response.trailers") is not None
+        head = () if self.response.status else (self._head(-1),)
+        self.stream.write(*head, self.response.end(fields if takes else ()))
+        self._end()
+
+    async def _zero_copy(self, message: Message) -> None:
+        file = message["file"]
+        fileno = file if isinstance(file, int) else file.fileno()
+        offset = message.get("offset")
+        if offset is None:
+            offset = os.lseek(fileno, 0, os.SEEK_CUR)
+        count = message.get("count")
+        if count is None:
+            count = max(0, os.fstat(fileno).st_size - offset)
+        last = not message.get("more_body", False)
+        await self._send_file(fileno, offset, count, last=last)
+
+    async def _send_file(
+        self, fileno: int, offset: int, count: int, *, last: bool
+    ) -> None:
+        """Let the driver send a part of a file, framed as the head says."""
+        response = self.response
+        if not response.status:
+            self.stream.write(self._head(count if last else -1))
+        before, behind = response.around_file(count)
+        if before:
+            self.stream.write(before)
+        count = response.file(count)
+        if count:
+            await self.stream.send_file(fileno, offset, count)
+        ending = response.end() if last else b""
+        if behind or ending:
+            self.stream.write(behind + ending)
+        if last:
+            self._end()
+
+    # What goes wrong
+
+    def _unfinished(self) -> None:
+        """The application has returned, and the response is not complete."""
+        if self.stream.gone or self.stream.ended:
+            self._give_up()
+            return
+        said = (
+            "before it was complete" if self.response.status else "without a response"
+        )
+        where = method_and_path(self.request)
+        self._gateway.log.warning("%s: the application returned %s", where, said)
+        self._answer(500)
+
+    def _failed(self, error: BaseException) -> None:
+        """Log what went wrong, and say so to the client if it can still hear."""
+        where = method_and_path(self.request)
+        log = self._gateway.log
+        if self.timed_out:
+            log.warning("%s: cancelled, over request_timeout", where)
+        elif isinstance(error, Disconnected) or (self.stream.gone and not self.over):
+            log.debug("%s: the client has gone", where)
+        elif isinstance(error, InvalidResponse):
+            log.warning("%s: %s", where, error)
+        else:
+            log.error("error handling %s", where, exc_info=error)
+        if not self.over:
+            self._answer(503 if self.timed_out else 500)
+
+    def _answer(self, status: int) -> None:
+        """Answer in the application's place, or close what it has begun."""
+        response = self.response
+        if self.stream.gone or response.status:
+            self._give_up()
+            return
+        text = b"%s\n" % (
+            b"Service Unavailable" if status == 503 else b"Internal Server Error"
+        )
+        self._choose_keep_alive()
+        fields = [(b"content-type", b"text/plain")]
+        head = response.start(status, fields, self._gateway.common.lines, len(text))
+        self.stream.write(head, *response.data(text))
+        self._end()
+
+    def _give_up(self) -> None:
+        """Nothing can come of it any more: the connection closes."""
+        self.response.keep_alive = False
+        self._end()
+
+    def _complain(self) -> None:
+        """What the application got wrong, and nobody was told by the response."""
+        response = self.response
+        where = method_and_path(self.request)
+        log = self._gateway.log
+        if response.excess:
+            log.warning(
+                "%s: %d bytes beyond Content-Length cut", where, response.excess
+            )
+        if response.missing and not self.stream.gone:
+            log.warning(
+                "%s: %d bytes short of Content-Length, closing", where, response.missing
+            )
+        if response.dropped:
+            names = b", ".join(response.dropped).decode()
+            log.warning("%s: hop-by-hop header %s not passed on", where, names)
+
+
+def as_bytes(value: object) -> bytes:
+    """A name or a value of a header, which must be bytes."""
+    if not isinstance(value, bytes | bytearray | memoryview):
+        raise TypeError(f"a header has {type(value).__name__}, not bytes")
+    return bytes(value)

@@ -1,0 +1,215 @@
+"""ASGI on an asyncio loop; the same on h11, for who wants nothing but Python."""
+
+import asyncio
+import socket
+import time
+from contextlib import suppress
+from typing import Any, ClassVar, Final, cast
+
+from tiamat.config import Config
+from tiamat.drivers.aio import AioServer
+from tiamat.drivers.service import ASGIService, Timeouts
+from tiamat.gateways.asgi import ASGIGateway
+from tiamat.gateways.asgi_scope import Scopes
+from tiamat.gateways.lifespan import Lifespan
+from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
+from tiamat.workers.base import Worker
+from tiamat.workers.serving import (
+    FOREVER,
+    common_parts,
+    make_common,
+    make_trust,
+    request_view,
+)
+
+_RESERVE: Final = 0.2
+"""The part of ``graceful_timeout`` that is kept for the lifespan's shutdown."""
+
+
+class ASGIWorker(Worker):
+    """
+    Coroutines on one event loop: uvloop's where it is installed.
+
+    Attributes:
+        parser: What ``http_parser = auto`` means here.
+    """
+
+    interfaces = ("asgi",)
+    parser: ClassVar[str] = "auto"
+
+    service: ASGIService
+    loop: asyncio.AbstractEventLoop
+    lifespan: Lifespan
+    aio: AioServer | None = None
+
+    def load(self) -> None:
+        """Load all that serves, and have the application start up."""
+        super().load()
+        self.loop = self.cfg.load_loop_factory()()
+        asyncio.set_event_loop(self.loop)
+        self.lifespan = Lifespan(self.app, self.cfg.asgi_lifespan, self.log)
+        self.loop.run_until_complete(self.lifespan.startup())
+        self.service = self.make_service()
+
+    def make_service(self) -> ASGIService:
+        """The service of this worker, by its settings and its application."""
+        cfg = self.cfg
+        trust = make_trust(cfg)
+        scopes = Scopes(
+            root_path=cfg.root_path,
+            trust=trust,
+            refuse_underscores=cfg.header_map == "refuse",
+            state=self.lifespan.state,
+        )
+        gateway = ASGIGateway(
+            self.app, make_common(), self.log, scopes,
+            stopping=lambda: not self.alive,
+        )  # fmt: skip
+        parts = common_parts(self, trust)
+        parts["parser"] = parser_of(cfg, self.parser)
+        timeouts: Timeouts = parts["timeouts"]
+        timeouts.slow = cfg.timeout or FOREVER
+        timeouts.request = cfg.request_timeout or FOREVER
+        bases = {
+            listener.sock.fileno(): scopes.base(server_of(listener.sock), "http")
+            for listener in self.listeners
+        }
+        service = ASGIService(gateway=gateway, bases=bases, **parts)
+        self._add_websockets(service)
+        return service
+
+    def _add_websockets(self, service: ASGIService) -> None:
+        """Without the library a site still serves HTTP, also who asks for more."""
+        try:
+            from tiamat.drivers.aio_websocket import begin_websocket
+            from tiamat.protocol.websocket import WebSocketSettings
+        except ImportError as error:
+            self.log.info("no WebSockets: %s (pip install websockets)", error)
+            return
+        cfg = self.cfg
+        service.begin_websocket = begin_websocket
+        service.websocket = WebSocketSettings(
+            max_message_size=cfg.websocket_max_message_size,
+            ping_interval=cfg.websocket_ping_interval,
+            ping_timeout=cfg.websocket_ping_timeout,
+            compression=cast(Any, cfg.websocket_compression),
+        )
+
+    def wait_for_accept(self) -> bool:
+        """The same as ever; what the lifespan has started goes on meanwhile."""
+        return self.loop.run_until_complete(self._wait_for_accept())
+
+    async def _wait_for_accept(self) -> bool:
+        decided = self.loop.create_future()
+
+        def look() -> None:
+            self.handle_wakeup()
+            if (self.accepted or not self.alive) and not decided.done():
+                decided.set_result(None)
+
+        self.loop.add_reader(self.wakeup.fileno(), look)
+        look()
+        await decided
+        self.loop.remove_reader(self.wakeup.fileno())
+        return self.alive
+
+    def run(self) -> None:
+        """Serve until told to stop, then drain; the application shuts down last."""
+        try:
+            self.loop.run_until_complete(self._serve())
+        finally:
+            self._close_loop()
+
+    async def _serve(self) -> None:
+        aio = self.aio = AioServer(
+            [listener.sock for listener in self.listeners],
+            self.service,
+            self.row,
+            self.loop,
+            limit=self.cfg.worker_connections,
+        )
+        stopped = self.loop.create_future()
+
+        def look() -> None:
+            self.handle_wakeup()
+            if not self.alive and not stopped.done():
+                stopped.set_result(None)
+
+        self.loop.add_reader(self.wakeup.fileno(), look)
+        aio.swept = self.report
+        hook = self.cfg.pre_request
+        if hook is not None:
+            view = request_view()
+            aio.pre_request = lambda request, scope: self.call_hook(
+                "pre_request", self, view(request, scope)
+            )
+        self.log.hold()
+        if not self.orphaned:
+            aio.accept()
+            look()
+            await stopped
+            await self._drain(aio)
+        aio.close()
+        self.report()
+        left = max(1.0, self.deadline() - time.monotonic())
+        await self.lifespan.shutdown(left)
+
+    async def _drain(self, aio: AioServer) -> None:
+        now = time.monotonic()
+        reserve = min(2.0, _RESERVE * self.cfg.graceful_timeout)
+        deadline = max(now, self.deadline() - reserve)
+        if self.final:
+            # An inherited queue is kept for who starts next: systemd's, a test's.
+            ours = [li.sock for li in self.listeners if not li.inherited]
+            aio.accept_all(ours, deadline)
+        self.close_listeners()
+        await aio.drain(deadline)
+
+    def _close_loop(self) -> None:
+        """Let generators and threads of the loop end; then it is gone."""
+        loop = self.loop
+        with suppress(Exception):
+            loop.run_until_complete(loop.shutdown_asyncgens())
+        asyncio.set_event_loop(None)
+        loop.close()
+
+    def report(self) -> None:
+        """Copy the numbers to the scoreboard; ask to be replaced in time."""
+        aio = self.aio
+        if aio is not None:
+            counts = self.row.counts
+            counts[REQUESTS] = self.nr = aio.handled
+            counts[ERRORS] = aio.errors
+            counts[CONNECTIONS] = len(aio.connections)
+            if self.nr >= self.max_requests:
+                self.retire("max_requests")
+        self.log.flush()
+
+    def close_listeners(self) -> None:
+        """Also while a request is in the application, from the helper thread."""
+        if self.aio is not None:
+            self.aio.close_listeners()
+        super().close_listeners()
+
+
+class H11Worker(ASGIWorker):
+    """The ASGI worker on h11."""
+
+    parser = "h11"
+
+
+def parser_of(cfg: Config, default: str) -> Any:
+    """The parser that the settings ask for, or the worker class."""
+    if cfg.http_parser == "auto" and default == "h11":
+        from tiamat.protocol.parser_h11 import Parser
+
+        return Parser
+    return cfg.load_parser()
+
+
+def server_of(sock: socket.socket) -> tuple[str, int | None]:
+    """Where a listener is, as scopes say it: host and port, or a path and None."""
+    name = sock.getsockname()
+    if isinstance(name, tuple):
+        return name[0], name[1]
+    return (name.decode() if isinstance(name, bytes) else name), None
