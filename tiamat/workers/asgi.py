@@ -47,7 +47,10 @@ class ASGIWorker(Worker):
         super().load()
         self.loop = self.cfg.load_loop_factory()()
         asyncio.set_event_loop(self.loop)
-        self.lifespan = Lifespan(self.app, self.cfg.asgi_lifespan, self.log)
+        self.lifespan = Lifespan(
+            self.app, self.cfg.asgi_lifespan, self.log,
+            stopping=lambda: not self.alive,
+        )  # fmt: skip
         self.loop.run_until_complete(self.lifespan.startup())
         self.service = self.make_service()
 
