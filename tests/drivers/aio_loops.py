@@ -53,9 +53,9 @@ def run(
     async def main() -> AioServer:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
-            server = make(app, listener, parser, timeouts, limit)
-            server.service.limits = limits or Limits()
-            server.service.names = names or Names("drop")
+            server = make(app, listener, parser, timeouts, limit, limits)
+            if names is not None:  # an empty table is false
+                server.service.names = names
             server.accept()
             for client in clients:
                 reader, writer = await asyncio.open_connection(*listener.getsockname())
@@ -75,6 +75,7 @@ def make(
     parser: Any,
     timeouts: Timeouts | None,
     limit: int,
+    limits: Limits | None,
 ) -> AioServer:
     """A server on the running loop."""
     common = CommonHeaders(b"tiamat")
@@ -85,7 +86,7 @@ def make(
         gateway=ASGIGateway(app, common, LOG, scopes),
         bases={listener.fileno(): base},
         log=LOG,
-        limits=Limits(),
+        limits=limits or Limits(),
         names=Names("drop"),
         parser=cast(ParserFactory, parser),
         timeouts=timeouts or Timeouts(),
