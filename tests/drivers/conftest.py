@@ -1,12 +1,12 @@
-"""Each test of the evented driver runs with every way to run an application on it."""
+"""What tests of drivers may use."""
 
 import pytest
 from drivers import loops
 
 
-@pytest.fixture(params=["sync", "threads"], autouse=True)
+@pytest.fixture(params=["sync", "threads"])
 def kind(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Set how loops of this test run their application."""
+    """Run the test with each way to run an application on the evented driver."""
     chosen: str = request.param
     monkeypatch.setattr(loops, "KIND", chosen)
     return chosen

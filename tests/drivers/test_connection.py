@@ -14,6 +14,8 @@ from tiamat.drivers.service import Timeouts
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.limits import Limits
 
+pytestmark = pytest.mark.usefixtures("kind")
+
 LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 
 

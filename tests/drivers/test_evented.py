@@ -12,6 +12,8 @@ from tiamat.drivers import evented
 from tiamat.drivers.service import Timeouts
 from tiamat.system.poller import PollPoller
 
+pytestmark = pytest.mark.usefixtures("kind")
+
 GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
 LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 

@@ -4,10 +4,13 @@ import threading
 from pathlib import Path
 from typing import Any
 
+import pytest
 from drivers.loops import read_all, running, send_file
 from running import wait_until
 
 from tiamat.drivers.service import Timeouts
+
+pytestmark = pytest.mark.usefixtures("kind")
 
 LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 

@@ -345,6 +345,10 @@ class EventedLoop:
         if transport.fileno in self._connections:
             self._poller.modify(transport.fileno, mask)
 
+    def unwatch(self, transport: SocketTransport) -> None:
+        """Hear nothing of it any more."""
+        self._poller.unregister(transport.fileno)
+
     def forget(self, connection: EventedConnection) -> None:
         """A connection closes."""
         self._connections.pop(connection.fileno, None)

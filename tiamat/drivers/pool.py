@@ -71,6 +71,7 @@ class Seat:
         self.reports = loop.reports
         self.ready = loop.ready
         self.watch = loop.watch
+        self.unwatch = loop.unwatch
         self.forget = loop.forget
         self.keeps_alive = loop.keeps_alive
         self.now = loop.now

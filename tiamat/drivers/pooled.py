@@ -272,6 +272,10 @@ class PooledLoop(EventedLoop):
                 self._poller.modify(connection.fileno, mask)
         self.changed()
 
+    def unwatch(self, transport: SocketTransport) -> None:
+        """Hear nothing of it any more. From the thread that serves it."""
+        self.disarm(cast(PooledConnection, transport))
+
     def disarm(self, connection: PooledConnection) -> None:
         """Hear nothing of a connection until its server is done with it."""
         with self._arming:

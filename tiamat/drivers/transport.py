@@ -78,6 +78,7 @@ class Loop(Protocol):
     def keeps_alive(self, connection: "EventedConnection", /) -> bool: ...
     def refresh(self) -> None: ...
     def watch(self, transport: "SocketTransport", mask: int, /) -> None: ...
+    def unwatch(self, transport: "SocketTransport", /) -> None: ...
     def forget(self, connection: "EventedConnection", /) -> None: ...
 
 
@@ -216,6 +217,18 @@ class SocketTransport:
             pass  # OUT tells when
         except OSError:
             self.broken = True
+
+    def detach(self) -> socket.socket:
+        """
+        Leave the connection to the application, until that ends.
+
+        It is closed then, since what was said on it is not ours. Nothing of ours
+        is written or read any more.
+        """
+        self.broken = True
+        self.loop.unwatch(self)
+        self.sock.setblocking(True)
+        return self.sock
 
     # What is otherwise where several threads have to do with a connection.
 

@@ -123,7 +123,8 @@ class Watch:
             row.times[REQUEST_AT] = 0.0
             row.beat(beat)
         else:
-            method, path, begun = oldest
+            method, target, begun = oldest
+            path = target.partition("?")[0]
             row.note(beat, begun, f"{method} {path}\r".encode("latin-1"))
 
     def others_wait(self) -> bool:
@@ -162,7 +163,8 @@ def describe(seat: Seat, now: float) -> str:
     request = seat.row.request()
     what = "nothing"
     if request is not None:
-        method, path, begun = request
+        method, target, begun = request
+        path = target.partition("?")[0]  # queries have secrets
         what = f"{method} {path} for {now - begun:.1f} s"
     frame = sys._current_frames().get(seat.thread.ident or 0)
     stack = "".join(traceback.format_stack(frame)).rstrip() if frame else ""

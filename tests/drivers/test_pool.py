@@ -1,0 +1,106 @@
+"""Threads that take turns at leading: who serves, who is woken, how it ends."""
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from drivers.loops import read_all, read_until, running
+from running import LIMIT, wait_until
+
+pytestmark = [
+    pytest.mark.usefixtures("kind"),
+    pytest.mark.parametrize("kind", ["threads"], indirect=True),
+]
+
+GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
+LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+
+
+def name(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answer with the name of the thread, after as long as the path says."""
+    time.sleep(float(environ["PATH_INFO"][1:] or 0))
+    start_response("200 OK", [])
+    return [threading.current_thread().name.encode() + b";"]
+
+
+def test_an_application_that_answers_at_once_needs_one_thread() -> None:
+    """
+    It leads, reads and serves; no other one is even started.
+    """
+    with running(name) as server, server.connect() as sock:
+        answers = set()
+        for _ in range(50):
+            sock.sendall(GET % b"")
+            answers.add(read_until(sock, b";").rpartition(b"\n")[2])
+        seats = len(server.pool.seats)
+
+    assert {b"worker-thread-1;"} == answers or seats > 1  # a busy machine is slow
+
+
+def test_who_waits_is_served_by_another_thread() -> None:
+    """
+    The lead goes on while the leader is in the application.
+    """
+    with running(name) as server, server.connect() as slow:
+        slow.sendall(LAST % b"0.5")
+        other = server.ask(LAST % b"0")
+        first = read_all(slow)
+
+    assert first.rpartition(b"\n")[2] != other.rpartition(b"\n")[2]
+
+
+def test_one_after_the_other_waits_for_a_thread() -> None:
+    """
+    More requests than threads: all are answered, by no more threads than allowed.
+    """
+    with running(name) as server:
+        socks = [server.connect() for _ in range(30)]
+        for sock in socks:
+            sock.sendall(LAST % b"0.02")
+        names = {read_all(sock).rpartition(b"\n")[2] for sock in socks}
+        for sock in socks:
+            sock.close()
+        handled = server.handled
+
+    assert 30 == handled
+    assert len(names) <= 4
+
+
+def test_a_pool_ends_with_its_threads() -> None:
+    """
+    The end wakes who sleeps, and waits for who serves.
+    """
+    with running(name) as server:
+        socks = [server.connect() for _ in range(4)]
+        for sock in socks:
+            sock.sendall(LAST % b"0.1")
+        for sock in socks:
+            read_all(sock)
+            sock.close()
+        pool = server.pool
+
+    assert [] == [seat for seat in pool.seats if seat.thread.is_alive()]
+
+
+def test_a_thread_that_does_not_end_is_told() -> None:
+    """
+    ``end`` waits to its deadline, no longer, and says who is left.
+    """
+    opened = threading.Event()
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        assert opened.wait(LIMIT)
+        start_response("200 OK", [])
+        return [b"x"]
+
+    with running(app) as server, server.connect() as sock:
+        sock.sendall(LAST % b"")
+        pool = server.pool
+        wait_until(lambda: pool.begun, "it is in the application")
+        server.stopping = True
+        wait_until(lambda: pool.ended, "the pool ends")
+        left = [seat for seat in pool.seats if seat.thread.is_alive()]
+        opened.set()
+
+    assert [1] == [seat.begun for seat in left]
