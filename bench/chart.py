@@ -6,6 +6,7 @@ import math
 from html import escape
 from typing import TYPE_CHECKING
 
+from bench.peers import OURS
 from bench.results import median
 from bench.scenarios import SCENARIOS
 
@@ -17,7 +18,7 @@ MARGIN, GAP = 24, 32
 HEAD = 74  # title and subtitle of the chart
 TITLE = 26  # title of a panel
 ROW, BAR = 22, 14
-LABEL, VALUE = 70, 58  # room for names at the left, figures at the right
+LABEL, VALUE = 112, 58  # room for names at the left, figures at the right
 PANEL = (WIDTH - 2 * MARGIN - (COLUMNS - 1) * GAP) / COLUMNS
 
 STYLE = """
@@ -51,7 +52,12 @@ def chart(results: Results) -> str:
         f' width="{WIDTH}" height="{height}" role="img">',
         "<title>CPU time per request, Tiamat and its peers</title>",
         f"<style>{STYLE}</style>",
-        text(MARGIN, 32, "CPU time per request, in microseconds", "title"),
+        text(
+            MARGIN,
+            32,
+            f"{about['group']}: CPU time per request, in microseconds",
+            "title",
+        ),
         text(
             MARGIN,
             54,
@@ -76,7 +82,7 @@ def panel(title: str, runs: Loads, left: float, top: float) -> list[str]:
     for row, name in enumerate(sorted(figures, key=figures.__getitem__)):
         middle = top + TITLE + row * ROW + ROW / 2
         width = max(1.0, figures[name] / longest * room)
-        kind = "tiamat" if name == "tiamat" else "peer"
+        kind = "tiamat" if name in OURS else "peer"
         lines += [
             text(left, middle + 4, name),
             f'<rect class="{kind}" x="{left + LABEL:g}" y="{middle - BAR / 2:g}"'

@@ -78,7 +78,7 @@ def install(python: str, folder: Path) -> dict[str, str]:
     print(f"Making {folder.name} with {python} ...", file=sys.stderr, flush=True)
     subprocess.run([python, "-m", "venv", "--clear", folder], check=True)
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    subprocess.run([*pip, "--editable", str(ROOT)], check=True)
+    subprocess.run([*pip, "--editable", f"{ROOT}[standard,gevent]"], check=True)
     failures = {}
     for line in REQUIREMENTS.read_text().splitlines():
         requirement = line.partition("#")[0].strip()

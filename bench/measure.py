@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from bench.scenarios import Scenario
     from bench.servers import Running
 
+SLOW = "200"  # of each kind
 IDLE_FOR_MEMORY = 2000
 IDLE_BEFORE = 200  # opened first: buffers and pools that exist once
 
@@ -63,7 +64,11 @@ def load(server: Running, scenario: Scenario, seconds: int) -> Load:
     with client.IdleConnections(server.port) as waiting:
         waiting.open(scenario.idle)
         before = server.cpu_time()
-        figures = wrk.run(server.port, request, seconds, server.cores.client)
+        if scenario.message_size:
+            size = scenario.message_size
+            figures = wrk.echo(server.port, size, seconds, server.cores.client)
+        else:
+            figures = wrk.run(server.port, request, seconds, server.cores.client)
         spent = server.cpu_time() - before
         return Load(
             cpu_us=spent / 1000 / max(figures.requests, 1),
@@ -96,7 +101,7 @@ def slow(server: Running, path: str) -> Slow:
     p50_before, p99_before = client.probe(server.port)
     command = ["taskset", "-c", str(server.cores.client), sys.executable, "-m"]
     crowd = subprocess.Popen(
-        [*command, "bench.slow_clients", str(server.port), path],
+        [*command, "bench.slow_clients", str(server.port), path, SLOW, "head"],
         cwd=ROOT,
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,

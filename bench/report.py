@@ -40,7 +40,8 @@ def page(results: Results, text: str) -> str:
     about = results.about
     versions = ", ".join(f"{name} {v}" for name, v in about["versions"].items())
     return (
-        f"# Benchmarks on CPython {about['python']}\n\n`{about['interpreter']}`. "
+        f"# {about['group']}: benchmarks on CPython {about['python']}\n\n"
+        f"`{about['interpreter']}`. "
         f"Measured on {about['date']}: {about['processor']}, {about['cores']} cores,"
         f" Linux {about['kernel']}; {versions}.\n"
         "Written by `scripts/bench`; what the columns mean: [benchmarks.md]"
@@ -50,21 +51,27 @@ def page(results: Results, text: str) -> str:
 
 def load_table(loads: Loads, *, idle: bool) -> str:
     """Return the table of a scenario, the fewest CPU µs per request first."""
-    base = base_of(list(loads))
+    bases = {name: base_of(name, list(loads)) for name in loads}
+    several = len(set(bases.values())) > 1
+    base = "base" if several else next(iter(bases.values()))
     header = ["server", "CPU µs/request", f"{base} ÷ this", "requests/s"]
     header += ["p99 ms", "worker PSS MB", "all PSS MB", "errors"]
     if idle:
         header.append("idle kept")
+    if several:
+        header.append("base")
     rows = []
     figures = {name: median(runs) for name, runs in loads.items()}
     for name in sorted(figures, key=lambda name: figures[name].cpu_us):
         one = figures[name]
-        compared = ratio(loads, base, name)
+        compared = ratio(loads, bases[name], name)
         row = [name, f"{one.cpu_us:.1f}", "" if compared is None else f"{compared:.2f}"]
         row += [f"{one.rate:,.0f}", f"{one.p99_ms:.2f}", f"{one.pss_mb:.1f}"]
         row += [f"{one.family_pss_mb:.1f}", f"{one.errors:.0f}"]
         if idle:
             row.append(f"{one.idle:.0f}")
+        if several:
+            row.append(bases[name])
         rows.append(row)
     return table(header, rows)
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from bench.measure import Load, Memory, Slow
+from bench.peers import GROUPS, SERVERS
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -71,21 +72,26 @@ def ratio(loads: Loads, base: str, name: str) -> float | None:
     return statistics.median(ratios) if ratios else None
 
 
-def base_of(names: Sequence[str]) -> str:
-    """Choose what the ratios refer to: Tiamat, if it ran."""
-    return "tiamat" if "tiamat" in names else next(iter(names), "tiamat")
+def base_of(name: str, ran: Sequence[str]) -> str:
+    """Choose what a server's ratio refers to: its row of ours, if that ran."""
+    base = SERVERS[name].base
+    return base if base in ran else next(iter(ran), base)
 
 
-def describe(environment: Environment, servers: Sequence[str]) -> dict[str, Any]:
+def describe(
+    environment: Environment, group: str, servers: Sequence[str]
+) -> dict[str, Any]:
     """Say what the figures belong to: versions, machine and day."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "group": GROUPS[group],
         "python": environment.python,
         "interpreter": environment.interpreter,
         "versions": {
-            name: environment.versions.get(name, "?")
-            for name in ("tiamat-server", *servers)
-            if name != "tiamat"
+            package: environment.versions.get(package, "?")
+            for package in dict.fromkeys(
+                ["tiamat-server", *(SERVERS[name].package for name in servers)]
+            )
         },
         "processor": processor(),
         "cores": os.cpu_count(),

@@ -10,16 +10,18 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from bench import measure
+from bench import measure, promises
 from bench.chart import chart
 from bench.environment import ROOT, default_python, prepare
+from bench.peers import GROUPS, OURS, SERVERS
+from bench.promises import PROMISES
 from bench.report import SLOW_TITLES, page, report
 from bench.results import Results, describe
 from bench.scenarios import SCENARIOS
-from bench.servers import COMMANDS, Cores, DidNotStartError, Running
+from bench.servers import Cores, DidNotStartError, Running
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from bench.environment import Environment
     from bench.scenarios import Scenario
@@ -34,13 +36,17 @@ class Bench:
     """One run: servers take turns within each round, so that noise is shared."""
 
     def __init__(
-        self, environment: Environment, servers: Sequence[str], deadline: float
+        self,
+        environment: Environment,
+        group: str,
+        servers: Sequence[str],
+        deadline: float,
     ) -> None:
         self.environment = environment
         self.servers = servers
         self.deadline = deadline
         self.cores = Cores.choose()
-        self.results = Results(describe(environment, servers))
+        self.results = Results(describe(environment, group, servers))
 
     def rounds(
         self, app: str, count: int, measured: Callable[[Running], T]
@@ -63,6 +69,7 @@ class Bench:
                         found[name].append(measured(server))
                 except (DidNotStartError, OSError, RuntimeError, ValueError) as error:
                     failed.add(name)
+                    say(f"    {name} is left out: {str(error) or repr(error)}")
                     self.results.failures[f"{name} ({app})"] = str(error) or repr(error)
         return {name: runs for name, runs in found.items() if runs}
 
@@ -96,34 +103,59 @@ def main(arguments: Sequence[str] | None = None) -> int:
             say(f"{program} is not installed; on Debian: apt install wrk util-linux")
             return 1
     environment = prepare(options.python)
-    bench = Bench(environment, options.servers, time.monotonic() + options.limit * 60)
-    if bench.cores.server == bench.cores.client:
+    cores = Cores.choose()
+    if cores.server == cores.client:
         say("Only one core: server and clients share it, the figures say little.")
-    say(f"CPython {environment.python}; at most {options.limit} minutes")
+    say(f"CPython {environment.python}; at most {options.limit:g} minutes")
     for requirement, reason in environment.failures.items():
         say(f"{requirement} did not install: {reason}")
-    for name in options.scenarios:
-        say(f"{name}: {EXTRA.get(name) or SCENARIOS[name].title}")
-        if name == "memory":
-            bench.memory(min(options.rounds, 3))
-        elif name == "slow":
-            bench.slow(options.rounds)
-        else:
-            bench.load(SCENARIOS[name], options.rounds, options.seconds)
-    publish(bench.results, options.output)
+    if options.promises:
+        return promises.run(options.promises, options.servers, environment, cores)
+    deadline = time.monotonic() + options.limit * 60
+    for group in options.group:
+        servers = [name for name in options.servers if SERVERS[name].group == group]
+        scenarios = [name for name in options.scenarios if group_of(name) == group]
+        if servers and scenarios:
+            bench = Bench(environment, group, servers, deadline)
+            measure_all(bench, scenarios, options.rounds, options.seconds)
+            publish(bench.results, group, options.output)
     return 0
 
 
-def publish(results: Results, folder: Path) -> None:
+def measure_all(
+    bench: Bench, scenarios: Sequence[str], rounds: int, seconds: int
+) -> None:
+    """Run the scenarios of one group."""
+    for name in scenarios:
+        say(f"{name}: {EXTRA.get(name) or SCENARIOS[name].title}")
+        if name == "memory":
+            bench.memory(min(rounds, 3))
+        elif name == "slow":
+            bench.slow(rounds)
+        else:
+            bench.load(SCENARIOS[name], rounds, seconds)
+
+
+def group_of(name: str) -> str:
+    """Tell which group a scenario belongs to."""
+    return SCENARIOS[name].group if name in SCENARIOS else "wsgi"
+
+
+def publish(results: Results, group: str, folder: Path) -> None:
     """Print the tables; write tables, figures and chart."""
     text = report(results)
     print(text)
-    version = ".".join(results.about["python"].split(".")[:2])
-    name = f"benchmarks-{version}"
+    name = file_name(results.about["python"], group)
     results.write(folder / f"{name}.json")
     (folder / f"{name}.md").write_text(page(results, text))
     (folder / f"{name}.svg").write_text(chart(results))
     say(f"Written: {folder / name}.json, .md and .svg")
+
+
+def file_name(python: str, group: str) -> str:
+    """Name the files of a group: the first is that of WSGI, as it always was."""
+    name = f"benchmarks-{'.'.join(python.split('.')[:2])}"
+    return name if group == "wsgi" else f"{name}-{group}"
 
 
 def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
@@ -132,11 +164,14 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     everything = [*SCENARIOS, *EXTRA]
     add = parser.add_argument
     add("--quick", action="store_true", help="two short rounds, figures only roughly")
+    add("--group", help=f"some of {','.join(GROUPS)}; all by default")
     add("--scenarios", help=f"some of {','.join(everything)}; all by default")
-    add("--servers", help=f"some of {','.join(COMMANDS)}; all by default")
+    add("--servers", help=f"some of {','.join(SERVERS)}; all by default")
+    add("--promises", help=f"instead: what must hold, some of {names_of(PROMISES)},"
+        " or a group, or all; for the rows of Tiamat, or for --servers")  # fmt: skip
     add("--rounds", type=int, help="how often each server has its turn (5)")
     add("--seconds", type=int, help="how long each turn is (3)")
-    add("--limit", type=float, default=45, help="minutes until no more is begun (45)")
+    add("--limit", type=float, default=90, help="minutes until no more is begun (90)")
     add(
         "--python",
         default=default_python(),
@@ -149,9 +184,26 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     options.output = options.output or ROOT / ("build/bench" if some else "docs")
     options.rounds = options.rounds or (QUICK_ROUNDS if options.quick else 5)
     options.seconds = options.seconds or (QUICK_SECONDS if options.quick else 3)
+    if options.promises:
+        options.promises = promises_of(parser, options.promises)
+        options.servers = options.servers or ",".join(OURS)
+    options.group = chosen(parser, options.group, list(GROUPS))
     options.scenarios = chosen(parser, options.scenarios, everything)
-    options.servers = chosen(parser, options.servers, list(COMMANDS))
+    options.servers = chosen(parser, options.servers, list(SERVERS))
     return options
+
+
+def promises_of(parser: argparse.ArgumentParser, text: str) -> list[str]:
+    """Resolve names of promises and of groups of them."""
+    names: list[str] = []
+    for word in chosen(parser, text, [*PROMISES, *GROUPS, "all"]):
+        names += [n for n, p in PROMISES.items() if word in (n, "all", *p.groups)]
+    return list(dict.fromkeys(names))
+
+
+def names_of(things: Mapping[str, object]) -> str:
+    """List the names there are."""
+    return ",".join(things)
 
 
 def chosen(

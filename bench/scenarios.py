@@ -38,6 +38,9 @@ BROWSER = (
 
 
 PLAIN = Request()
+FOURTEEN = Request(BROWSER)
+ECHO = "bench.asgi_apps:echo"
+POST = Request(method="POST", body_size=10_000)
 
 
 @dataclass(frozen=True)
@@ -49,19 +52,34 @@ class Scenario:
     app: str = "bench.apps:hello"
     request: Request = PLAIN
     idle: int = 0  # kept-alive connections that wait beside the load
+    group: str = "wsgi"
+    message_size: int = 0  # of a WebSocket's messages; 0: no WebSocket
+
+
+def _asgi(
+    name: str,
+    title: str,
+    *,
+    app: str = "bench.asgi_apps:hello",
+    request: Request = PLAIN,
+    message_size: int = 0,
+) -> Scenario:
+    return Scenario(
+        f"asgi-{name}", title, app, request, group="asgi", message_size=message_size
+    )
 
 
 SCENARIOS = {
     scenario.name: scenario
     for scenario in (
         Scenario("hello", "Hello world, 1 header"),
-        Scenario("browser", "Hello world, 14 headers", request=Request(BROWSER)),
+        Scenario("browser", "Hello world, 14 headers", request=FOURTEEN),
         Scenario("flask", "Flask view, JSON", app="bench.flask_app:app"),
         Scenario(
             "post",
             "POST of 10 kB, read by the application",
             app="bench.apps:read_body",
-            request=Request(method="POST", body_size=10_000),
+            request=POST,
         ),
         Scenario("megabyte", "Response of 1 MB", app="bench.large_apps:megabyte"),
         Scenario(
@@ -70,5 +88,25 @@ SCENARIOS = {
             request=Request((("Connection", "close"),)),
         ),
         Scenario("idle", "1,000 idle connections beside the load", idle=1000),
+        *(
+            Scenario(f"{group}-{name}", title, request=request, group=group)
+            for group in ("threads", "gevent")
+            for name, title, request in (
+                ("hello", "Hello world, 1 header", PLAIN),
+                ("browser", "Hello world, 14 headers", FOURTEEN),
+            )
+        ),
+        _asgi("hello", "Hello world, 1 header"),
+        _asgi("browser", "Hello world, 14 headers", request=FOURTEEN),
+        _asgi("fastapi", "FastAPI view, JSON", app="bench.fastapi_app:app"),
+        _asgi(
+            "post",
+            "POST of 10 kB, read by the application",
+            app="bench.asgi_apps:read_body",
+            request=POST,
+        ),
+        _asgi("stream", "Stream of 100 chunks", app="bench.asgi_apps:stream"),
+        _asgi("echo", "WebSocket, echo of 100 B", app=ECHO, message_size=100),
+        _asgi("echo-64k", "WebSocket, echo of 64 kB", app=ECHO, message_size=65_536),
     )
 }

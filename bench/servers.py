@@ -1,4 +1,4 @@
-"""The servers, how each is started with one worker, and one at work."""
+"""A server at work, pinned to a core."""
 
 from __future__ import annotations
 
@@ -15,24 +15,11 @@ from typing import TYPE_CHECKING, Self
 
 from bench import procfs
 from bench.environment import ROOT
+from bench.peers import SERVERS, THREADS
 
 if TYPE_CHECKING:
     from bench.environment import Environment
 
-# One worker, no access log, room for the idle connections of a scenario, and
-# keep-alive that outlives it; all else as each server comes. {bin}, {app} and
-# {port} are filled in.
-COMMANDS = {
-    "tiamat": "{bin}/tiamat -k sync -w 1 -b 127.0.0.1:{port} --keep-alive 60"
-    " --log-level warning {app}",
-    "granian": "{bin}/granian --interface wsgi --workers 1 --host 127.0.0.1"
-    " --port {port} --backlog 4096 --no-access-log --log-level warning {app}",
-    "bjoern": "{bin}/python -m bench.serve_bjoern {app} {port}",
-    "waitress": "{bin}/waitress-serve --listen=127.0.0.1:{port} --threads=1"
-    " --connection-limit=5000 --asyncore-use-poll {app}",
-    "gunicorn": "{bin}/gunicorn -k sync -w 1 -b 127.0.0.1:{port}"
-    " --no-control-socket --log-level warning {app}",
-}
 START_LIMIT = 20.0  # seconds until a server must answer
 STOP_LIMIT = 5.0
 UNWANTED = {"PORT", "WEB_CONCURRENCY", "TIAMAT_CMD_ARGS", "GUNICORN_CMD_ARGS"}
@@ -65,14 +52,21 @@ class Running:
     """
 
     def __init__(
-        self, name: str, app: str, environment: Environment, cores: Cores
+        self,
+        name: str,
+        app: str,
+        environment: Environment,
+        cores: Cores,
+        threads: int = THREADS,
     ) -> None:
         self.name = name
         self.cores = cores
         self.port = free_port()
         self._ready: dict[int, int] = {}  # pid → CPU time when it first answered
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed on exit
-        command = COMMANDS[name].format(bin=environment.bin, app=app, port=self.port)
+        command = SERVERS[name].command.format(
+            bin=environment.bin, app=app, port=self.port, threads=threads
+        )
         self._process = subprocess.Popen(
             ["taskset", "-c", str(cores.server), *command.split()],
             cwd=ROOT,

@@ -1,5 +1,8 @@
 """
-Slow readers and slow senders: ``python -m bench.slow_clients PORT PATH``.
+Slow readers and senders: ``python -m bench.slow_clients PORT PATH COUNT KIND``.
+
+The senders send a head (KIND is head) or a body (upload), the latter at a byte per
+second.
 
 A process of its own, so that it does not slow the normal client down. Prints a
 line when all have arrived, stays until its standard input is closed, and then
@@ -16,11 +19,12 @@ import time
 
 from bench.client import is_open
 
-COUNT = 200
 RATE = 20  # of each kind per second
 TICK = 1 / RATE
 READ_SIZE = 4096  # per quarter of a second: 16 kB/s
 RECEIVE_BUFFER = 16 * 1024
+UPLOAD = b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000\r\n\r\n"
+UPLOAD += b"u" * 4000
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: " + b"s" * 4000
 
 
@@ -42,10 +46,10 @@ def read_some(reader: socket.socket) -> None:
         reader.recv(READ_SIZE)
 
 
-def send_some(sender: socket.socket, position: int) -> None:
-    """Send one more byte of the head."""
+def send_some(sender: socket.socket, byte: bytes) -> None:
+    """Send one more byte."""
     with contextlib.suppress(OSError):
-        sender.send(HEAD[position : position + 1])
+        sender.send(byte)
 
 
 def is_reading(reader: socket.socket) -> bool:
@@ -67,6 +71,10 @@ def wait_for_end(stop: threading.Event) -> None:
 def main() -> None:
     """Arrive, be slow until told to stop, and say how it went."""
     port, path = int(sys.argv[1]), sys.argv[2]
+    count, kind = int(sys.argv[3]), sys.argv[4]
+    said = UPLOAD if kind == "upload" else HEAD
+    first = said.find(b"\r\n\r\n") + 4 if kind == "upload" else 10
+    pace = 20 if kind == "upload" else 5  # ticks from one byte to the next
     request = f"GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n".encode()
     stop = threading.Event()
     threading.Thread(target=wait_for_end, args=[stop], daemon=True).start()
@@ -75,15 +83,17 @@ def main() -> None:
     tick = 0
     begin = time.monotonic()
     while not stop.is_set():
-        if len(readers) < COUNT:
+        if len(readers) < count:
             readers.append(connect(port, request))
-            senders.append(connect(port, HEAD[:10]))
-            if len(readers) == COUNT:
+            senders.append(connect(port, said[:first]))
+            if len(readers) == count:
                 print("arrived", flush=True)
-        # Every fifth client has its turn: each acts four times a second.
+        # Every fifth reader has its turn: each acts four times a second.
         for index in range(tick % 5, len(readers), 5):
             read_some(readers[index])
-            send_some(senders[index], 10 + tick // 5)
+        position = first + tick // pace
+        for index in range(tick % pace, len(senders), pace):
+            send_some(senders[index], said[position : position + 1])
         tick += 1
         stop.wait(max(0.0, begin + tick * TICK - time.monotonic()))
     print(sum(map(is_reading, readers)), sum(map(is_open, senders)), flush=True)

@@ -1,11 +1,14 @@
-"""The load: wrk, pinned to the clients' core."""
+"""The load: wrk, or WebSockets, pinned to the clients' core."""
 
 from __future__ import annotations
 
 import json
 import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+
+from bench.environment import ROOT
 
 SCRIPT = Path(__file__).with_name("wrk.lua")
 CONNECTIONS = 50
@@ -44,19 +47,37 @@ def run(port: int, request: Request, seconds: int, core: int) -> Figures:
         command += ["-H", f"{name}: {value}"]
     command += [f"http://127.0.0.1:{port}/", "--"]
     command += [request.method, str(request.body_size)]
+    return figures_of(command, seconds)
+
+
+def echo(port: int, size: int, seconds: int, core: int) -> Figures:
+    """
+    Let a server echo WebSocket messages of *size* bytes for some whole seconds.
+
+    Raises:
+        RuntimeError: the client failed, or does not come back.
+    """
+    command = ["taskset", "-c", str(core), sys.executable, "-m", "bench.ws_client"]
+    command += [str(port), str(size), str(seconds), str(CONNECTIONS)]
+    return figures_of(command, seconds)
+
+
+def figures_of(command: list[str], seconds: int) -> Figures:
+    """Run a client and find what it saw."""
     try:
         done = subprocess.run(
-            command, capture_output=True, text=True, timeout=seconds + 20
+            command, cwd=ROOT, capture_output=True, text=True, timeout=seconds + 20
         )
     except subprocess.TimeoutExpired as error:
-        raise RuntimeError("wrk does not come back") from error
+        raise RuntimeError("the client does not come back") from error
     return figures(done.stdout + done.stderr)
 
 
 def figures(output: str) -> Figures:
-    """Find the line that wrk.lua printed."""
+    """Find the line that wrk.lua or ws_client printed."""
     for line in output.splitlines():
         mark, _, text = line.partition(" ")
         if mark == "FIGURES":
             return Figures(**json.loads(text))
-    raise RuntimeError(f"wrk failed: {output.strip()[-300:]}")
+    last = output.strip().rpartition("\n")[2]
+    raise RuntimeError(f"the client failed: {last[-300:]}")

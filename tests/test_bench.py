@@ -5,15 +5,22 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from websockets.extensions.permessage_deflate import PerMessageDeflate
+from websockets.frames import Frame
+from websockets.protocol import Protocol, Side
+from websockets.sync.server import ServerConnection, serve
 
-from bench import chart, client, procfs, report, wrk
+from bench import chart, client, procfs, promises, report, wrk, ws_client, ws_frames
 from bench.measure import Load, Memory, Slow
-from bench.results import Results, median, ratio
-from bench.run import parse
+from bench.peers import GROUPS, SERVERS
+from bench.results import Results, base_of, median, ratio
+from bench.run import file_name, parse
+from bench.scenarios import SCENARIOS
 
 
 def load(cpu_us: float) -> Load:
@@ -26,6 +33,7 @@ def results() -> Results:
     return Results(
         about={
             "date": "2026-01-01",
+            "group": "WSGI",
             "python": "3.11.9",
             "interpreter": "/usr/bin/python3.11",
             "versions": {"tiamat-server": "1.0", "granian": "2.8"},
@@ -193,6 +201,125 @@ def test_an_unknown_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> N
         parse(["--scenarios=hallo"])
 
     assert "'hallo' is not one of hello, browser" in capsys.readouterr().err
+
+
+def test_a_server_is_compared_with_the_row_of_ours_that_is_like_it() -> None:
+    """
+    What parses with h11 is compared with what parses with h11.
+    """
+    ran = ["uvicorn", "tiamat-asgi", "tiamat-h11"]
+
+    assert "tiamat-h11" == base_of("uvicorn-h11", ran)
+    assert "tiamat-asgi" == base_of("uvicorn", ran)
+    assert "uvicorn" == base_of("granian-asgi", ["uvicorn", "granian-asgi"])
+
+
+def test_a_table_with_several_bases_names_them() -> None:
+    """
+    Otherwise nobody could tell what a ratio means.
+    """
+    names = ("tiamat-asgi", "tiamat-h11", "uvicorn", "uvicorn-h11")
+    runs = {name: [load(10.0 * i)] for i, name in enumerate(names, start=1)}
+    rows = report.load_table(runs, idle=False).splitlines()
+
+    assert rows[0].endswith("|        base |")
+    assert "0.50" in rows[5]
+    assert rows[5].endswith("|  tiamat-h11 |")
+
+
+def test_every_group_has_servers_and_scenarios() -> None:
+    """
+    And every server is compared with one of its own group.
+    """
+    assert set(GROUPS) == {server.group for server in SERVERS.values()}
+    assert set(GROUPS) == {scenario.group for scenario in SCENARIOS.values()}
+    for server in SERVERS.values():
+        assert SERVERS[server.base].group == server.group
+
+
+def test_each_group_has_files_of_its_own() -> None:
+    """
+    A run of one group does not replace the figures of another.
+    """
+    assert "benchmarks-3.11" == file_name("3.11.2", "wsgi")
+    assert "benchmarks-3.13-asgi" == file_name("3.13.0", "asgi")
+
+
+def test_promises_are_chosen_by_name_or_by_group() -> None:
+    """
+    They are measured on our own servers unless others are named.
+    """
+    asgi = parse(["--promises=asgi"])
+    one = parse(["--promises=sleepers", "--servers=gunicorn-gevent"])
+
+    assert "deflated-websockets" in asgi.promises
+    assert "sleepers" not in asgi.promises
+    assert "tiamat-h11" in asgi.servers
+    assert (["sleepers"], ["gunicorn-gevent"]) == (one.promises, one.servers)
+
+
+def test_a_figure_says_whether_it_holds() -> None:
+    """
+    One without a bar only informs.
+    """
+    expected = "p99: 20.00 ms (at most 20: held)"
+
+    assert expected == str(promises.Figure("p99", 20, 20, "ms"))
+    assert str(promises.Figure("lost", 1, 0)).endswith("MISSED)")
+    assert "taken: 3.00 MB" == str(promises.Figure("taken", 3, unit="MB"))
+
+
+@pytest.mark.parametrize("size", [100, 300, 70_000])
+def test_the_frames_of_the_websocket_client_are_websocket(size: int) -> None:
+    """
+    A real library reads them, and its echo begins as the client expects.
+    """
+    protocol = Protocol(Side.SERVER)
+    protocol.receive_data(ws_frames.frame(b"x" * size))
+    (frame,) = protocol.events_received()
+    assert isinstance(frame, Frame)
+    protocol.send_text(frame.data)
+
+    assert b"x" * size == frame.data
+    assert b"".join(protocol.data_to_send()).startswith(
+        ws_frames.answer_to(b"x" * size)
+    )
+
+
+def test_a_compressed_frame_is_permessage_deflate() -> None:
+    """
+    The library inflates it.
+    """
+    deflate = PerMessageDeflate(False, False, 15, 15)
+    protocol = Protocol(Side.SERVER)
+    protocol.extensions = [deflate]
+    protocol.receive_data(ws_frames.frame(b"hello " * 20, deflate=True))
+    (frame,) = protocol.events_received()
+    assert isinstance(frame, Frame)
+
+    assert b"hello " * 20 == frame.data
+
+
+def test_the_websocket_client_counts_echoes_and_errors() -> None:
+    """
+    A connection that answers something else is an error, not an echo.
+    """
+
+    def echo(peer: ServerConnection) -> None:
+        for number, message in enumerate(peer, start=1):
+            peer.send("no" if number > 3 else message)
+
+    with serve(echo, "127.0.0.1", 0, compression=None) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            load = ws_client.Load(server.socket.getsockname()[1], 100, 2)
+            load.run(30)
+        finally:
+            server.shutdown()
+            thread.join()
+
+    assert (6, 2) == (len(load.times), load.errors)
 
 
 def test_a_connection_that_the_server_closed_is_not_idle() -> None:
