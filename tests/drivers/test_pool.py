@@ -8,6 +8,8 @@ import pytest
 from drivers.loops import read_all, read_until, running
 from running import LIMIT, wait_until
 
+from tiamat.drivers.pool import Pool, Seat
+
 pytestmark = [
     pytest.mark.usefixtures("kind"),
     pytest.mark.parametrize("kind", ["threads"], indirect=True),
@@ -22,6 +24,11 @@ def name(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     time.sleep(float(environ["PATH_INFO"][1:] or 0))
     start_response("200 OK", [])
     return [threading.current_thread().name.encode() + b";"]
+
+
+def living(pool: Pool) -> list[Seat]:
+    """Those whose thread has not ended."""
+    return [seat for seat in pool.seats if seat.thread.is_alive()]
 
 
 def test_an_application_that_answers_at_once_needs_one_thread() -> None:
@@ -80,7 +87,7 @@ def test_a_pool_ends_with_its_threads() -> None:
             sock.close()
         pool = server.pool
 
-    assert [] == [seat for seat in pool.seats if seat.thread.is_alive()]
+    assert [] == living(pool)
 
 
 def test_a_thread_that_does_not_end_is_told() -> None:
@@ -100,7 +107,8 @@ def test_a_thread_that_does_not_end_is_told() -> None:
         wait_until(lambda: pool.begun, "it is in the application")
         server.stopping = True
         wait_until(lambda: pool.ended, "the pool ends")
-        left = [seat for seat in pool.seats if seat.thread.is_alive()]
+        wait_until(lambda: len(living(pool)) == 1, "all but one have ended")
+        [left] = living(pool)
         opened.set()
 
-    assert [1] == [seat.begun for seat in left]
+    assert 1 == left.begun

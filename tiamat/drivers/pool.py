@@ -39,6 +39,9 @@ EAGER: Final = 1.0
 RARE: Final = 50
 """Of so many requests one may be found waiting before the pool becomes eager."""
 
+PATIENCE: Final = 1.0
+"""Seconds that threads without a request get on top, to end."""
+
 TURN: Final = 1.0
 """At most so many seconds between two looks at deadlines."""
 
@@ -284,9 +287,10 @@ class Pool:
         """
         Whether a thread that doesn't lead shall serve.
 
-        Two that run are in each other's way, so only where many wait anyway.
+        Two that run are in each other's way, so only where many wait anyway, or
+        where the leader sleeps in the poller and knows of nothing.
         """
-        return self.eager or self.leads
+        return self.eager or self.leads or not self.working
 
     def now_free(self) -> None:
         """A thread is about to sleep: new connections may come."""
@@ -398,11 +402,18 @@ class Pool:
 
     def end(self, deadline: float) -> list[Seat]:
         """
-        Have all threads end; return those that have not by *deadline*.
+        Have all threads end; return those that are still there at *deadline*.
         """
         self.ended = True
         while self.idle:
             self.call()
+        stuck = []
         for seat in self.seats:
-            seat.thread.join(max(0.0, deadline - self.loop.clock()))
-        return [seat for seat in self.seats if seat.thread.is_alive()]
+            while seat.thread.is_alive():
+                left = deadline - self.loop.clock()
+                busy = seat.row.request() is not None
+                if left <= (0 if busy else -PATIENCE):
+                    stuck.append(seat)
+                    break
+                seat.thread.join(max(0.01, left))
+        return stuck

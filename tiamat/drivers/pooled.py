@@ -263,7 +263,7 @@ class PooledLoop(EventedLoop):
         connection = cast(PooledConnection, transport)
         with self._arming:
             connection.mask = mask
-            if self._connections.get(connection.fileno) is not connection:
+            if self.gone(connection):
                 return
             if connection.disarmed:
                 connection.disarmed = False
@@ -279,9 +279,7 @@ class PooledLoop(EventedLoop):
     def disarm(self, connection: PooledConnection) -> None:
         """Hear nothing of a connection until its server is done with it."""
         with self._arming:
-            if connection.disarmed or (
-                self._connections.get(connection.fileno) is not connection
-            ):
+            if connection.disarmed or self.gone(connection):
                 return
             with suppress(OSError):  # it was closed just now
                 self._poller.unregister(connection.fileno)
@@ -290,6 +288,15 @@ class PooledLoop(EventedLoop):
                 # Its server has looked at it before we said so.
                 connection.disarmed = False
                 self._poller.register(connection.fileno, connection.mask)
+
+    def gone(self, connection: PooledConnection) -> bool:
+        """Whether its descriptor is closed, or about to be: perhaps another's."""
+        return self._connections.get(connection.fileno) is not connection
+
+    def forget(self, connection: EventedConnection) -> None:
+        """A connection closes, and not while another thread is at its descriptor."""
+        with self._arming:
+            super().forget(connection)
 
     def arm(self, connection: PooledConnection) -> None:
         """Hear of a connection again."""

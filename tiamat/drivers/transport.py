@@ -206,7 +206,9 @@ class SocketTransport:
         if out is None:
             out = self.out = Outgoing(self.loop.service.spool_directory)
             self.loop.watch(self, OUT)
-            self.wait_until(WRITE, self.loop.service.timeouts.write)
+            # The application may have taken long since the clock was read.
+            self.wait = WRITE
+            self.deadline = self.loop.clock() + self.loop.service.timeouts.write
         return out
 
     def flush_now(self, out: Outgoing) -> None:
