@@ -95,6 +95,20 @@ def test_the_last_worker_is_not_removed(tmp_path: Path) -> None:
     assert 1 == path.read_text().count("TTOU: 1 worker from now on")
 
 
+def test_there_are_no_more_workers_than_there_is_room_for(tmp_path: Path) -> None:
+    """Each has two rows of the scoreboard, one for whoever replaces it."""
+    path = tmp_path / "error.log"
+    arbiter = Arbiter(Config(workers=1, errorlog=str(path)))
+    arbiter.premises.open_log()
+    arbiter.roster.target = 128
+    arbiter.add_worker()
+    arbiter.stop()
+
+    assert 128 == arbiter.roster.target
+    assert "TTIN: 128 workers are the most until a re-exec\n" in path.read_text()
+    assert 400 == Arbiter(Config(workers=100)).keeper.most
+
+
 def test_the_pid_file_lives_as_long_as_the_master(serve: Serve, tmp_path: Path) -> None:
     """A second server with the same file does not start, and says why."""
     path = tmp_path / "tiamat.pid"

@@ -94,7 +94,7 @@ def test_a_new_plan_has_new_settings_and_new_addresses(
     """The old plan stays what it was."""
     bind = f"unix:{tmp_path / 'sock'}"
     (tmp_path / "tiamat.conf.py").write_text(f"workers = 3\nbind = {bind!r}\n")
-    new = new_plan(plan)
+    new = new_plan(plan, 128)
 
     assert 3 == new.config.workers
     assert [bind] == list(new.listeners.by_bind)
@@ -109,7 +109,20 @@ def test_a_plan_that_can_not_be_had_is_one_error(plan: Plan, tmp_path: Path) -> 
     (tmp_path / "tiamat.conf.py").write_text("raise SystemExit(3)\n")
 
     with pytest.raises(ConfigError, match="3"):
-        new_plan(plan)
+        new_plan(plan, 128)
+
+
+def test_more_workers_than_there_is_room_for_are_refused(
+    plan: Plan, tmp_path: Path
+) -> None:
+    """The memory that workers share was made at the start; nothing is bound yet."""
+    bind = f"unix:{tmp_path / 'sock'}"
+    (tmp_path / "tiamat.conf.py").write_text(f"workers = 129\nbind = {bind!r}\n")
+
+    with pytest.raises(ConfigError, match=r"workers = 129 is more than 128, the most"):
+        new_plan(plan, 128)
+
+    assert not (tmp_path / "sock").exists()
 
 
 def test_the_alarm_ends_what_takes_too_long() -> None:

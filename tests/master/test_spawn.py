@@ -150,6 +150,30 @@ print(before == descriptors())
     assert "True" == lines[-1]
 
 
+def test_a_class_that_fails_leaves_nothing_open() -> None:
+    """Whatever its constructor raises; the master tries again, for days perhaps."""
+    lines = run(
+        """
+class Broken(Worker):
+    def __init__(self, init):
+        raise LookupError("no registry")
+
+def descriptors():
+    return sorted(int(fd) for fd in os.listdir("/proc/self/fd"))
+
+plan.worker_class = Broken
+before = descriptors()
+try:
+    fork()
+except LookupError as error:
+    print(error)
+print(before == descriptors())
+"""
+    )
+
+    assert ["no registry", "True"] == lines
+
+
 def test_the_roster_gets_the_heartbeat_and_the_scoreboard_the_state(
     tmp_path: Path,
 ) -> None:

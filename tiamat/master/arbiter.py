@@ -235,7 +235,10 @@ class Arbiter:
 
     def add_worker(self) -> None:
         """TTIN: one worker more."""
-        if not self.stopping:
+        most = self.keeper.most
+        if self.roster.target >= most:
+            self.log.error("TTIN: %d workers are the most until a re-exec", most)
+        elif not self.stopping:
             self.keeper.set_target(self.roster.target + 1)
             self.log.info("TTIN: %s from now on", self.roster.target_in_words)
 

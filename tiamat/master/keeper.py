@@ -67,6 +67,16 @@ class Keeper:
             Retire: self.retire,
         }
 
+    @property
+    def most(self) -> int:
+        """
+        How many workers there may be: half of the rows.
+
+        Each may be there twice while it is replaced. The rows can't become more: the
+        workers that live share the mapping.
+        """
+        return self.scoreboard.size // 2
+
     def set_target(self, count: int, *, first: bool = False) -> None:
         """Say how many workers there shall be; ``keep`` does the rest."""
         config, before = self.premises.config, self.roster.target

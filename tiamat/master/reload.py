@@ -94,7 +94,8 @@ class Reload:
         try:
             if wrong:
                 raise ConfigError(wrong)
-            self.plan = new_plan(self.arbiter.premises.plan)
+            most = self.arbiter.keeper.most
+            self.plan = new_plan(self.arbiter.premises.plan, most)
         except TiamatError as error:
             self.refuse(str(error))
         else:
@@ -197,11 +198,15 @@ def read_and_complain(plan: Plan) -> str:
     return ""
 
 
-def new_plan(plan: Plan) -> Plan:
+def new_plan(plan: Plan, most: int) -> Plan:
     """
     What workers are made of from the settings as they stand now.
 
     New addresses are bound.
+
+    Args:
+        plan: what they are made of until now.
+        most: how many of them there may be.
 
     Raises:
         TiamatError: it can't be had; nothing has changed.
@@ -213,6 +218,10 @@ def new_plan(plan: Plan) -> Plan:
             raise
         except BaseException as error:
             raise ConfigError(f"{type(error).__name__}: {error}") from error
+    if config.workers > most:
+        config.refuse(
+            "workers", f"is more than {most}, the most until a re-exec (USR2)"
+        )
     worker_class = load_worker_class(config.worker_class, config.threads)
     return Plan(config, worker_class, plan.listeners.rebound(config, never))
 

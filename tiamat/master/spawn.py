@@ -106,6 +106,51 @@ class Forked:
         os.close(self.stacks)
 
 
+@dataclass(frozen=True, slots=True)
+class Ends:
+    """
+    What master and worker are joined by: a channel, and a pipe for stacks.
+
+    Attributes:
+        here, reader: the master's.
+        there, writer: the worker's.
+    """
+
+    here: Channel
+    there: Channel
+    reader: int
+    writer: int
+
+    @classmethod
+    def open(cls) -> "Ends":
+        """
+        Open all four.
+
+        Raises:
+            OSError: there are no more descriptors; none was used up.
+        """
+        here, there = Channel.pair()
+        try:
+            reader, writer = os.pipe()
+        except OSError:
+            here.close()
+            there.close()
+            raise
+        os.set_blocking(reader, False)
+        os.set_blocking(writer, False)
+        return cls(here, there, reader, writer)
+
+    def close_ours(self) -> None:
+        """Let go of the master's."""
+        self.here.close()
+        os.close(self.reader)
+
+    def close_theirs(self) -> None:
+        """Let go of the worker's."""
+        self.there.close()
+        os.close(self.writer)
+
+
 def spawn(
     plan: Plan,
     member: Member,
@@ -128,46 +173,45 @@ def spawn(
 
     Raises:
         OSError: there can't be another process, or no more descriptors.
+        Exception: the class of the workers raised it. Nothing is left open.
     """
-    here, there = Channel.pair()
+    ends = Ends.open()
     try:
-        reader, writer = os.pipe()
-    except OSError:
-        here.close()
-        there.close()
+        worker = make_worker(plan, member, row, server, age, ends)
+        forked = Forked(worker, member, ends.here, row, ends.reader)
+        server.call("pre_fork", server, worker, config=plan.config)
+        row.times[STARTED_AT] = member.since
+        row.counts[GENERATION], row.counts[SLOT] = member.generation, member.slot
+        pid = signals.fork()
+        if pid == 0:
+            live(worker, forked, enter)
+    except BaseException:
+        ends.close_ours()
         raise
-    os.set_blocking(reader, False)
-    os.set_blocking(writer, False)
-    worker = plan.worker_class(
+    finally:
+        ends.close_theirs()
+    worker.pid = member.pid = row.counts[PID] = pid
+    return forked
+
+
+def make_worker(
+    plan: Plan, member: Member, row: Row, server: Server, age: int, ends: Ends
+) -> Worker:
+    """The object that becomes the worker."""
+    return plan.worker_class(
         WorkerInit(
             slot=member.slot,
             generation=member.generation,
             age=age,
             config=plan.config,
             listeners=plan.listeners.all,
-            channel=there,
+            channel=ends.there,
             row=row,
             log=server.log,
             server=server,
-            stacks=writer,
+            stacks=ends.writer,
         )
     )
-    forked = Forked(worker, member, here, row, reader)
-    server.call("pre_fork", server, worker, config=plan.config)
-    row.times[STARTED_AT] = member.since
-    row.counts[GENERATION], row.counts[SLOT] = member.generation, member.slot
-    try:
-        pid = signals.fork()
-        if pid == 0:
-            live(worker, forked, enter)
-    except OSError:
-        forked.close()
-        raise
-    finally:
-        there.close()
-        os.close(writer)
-    worker.pid = member.pid = row.counts[PID] = pid
-    return forked
 
 
 def live(worker: Worker, forked: Forked, enter: Callable[[Worker], None]) -> None:
