@@ -117,6 +117,20 @@ class BlockingTransport:
             count -= sent
         self.deadline = math.inf
 
+    def detach(self) -> socket.socket:
+        """
+        Leave the connection to the application, until that ends.
+
+        It is closed then, since what was said on it is not ours. The socket is one
+        of whatever ``socket.socket`` is here: in a patched process, gevent's.
+        """
+        self.broken = True
+        sock = socket.socket(fileno=os.dup(self.sock.fileno()))
+        sock.setblocking(True)
+        self.sock.close()
+        self.sock = sock
+        return sock
+
     def expire(self) -> None:
         """Its peer kept us waiting too long: end the wait."""
         self.deadline = math.inf
