@@ -76,10 +76,13 @@ FORM = (
 ) % (b"u" * 200_000)
 
 
-@pytest.mark.parametrize("parser", ["httptools", "h11"])
+@pytest.mark.parametrize(
+    ("worker", "parser"),
+    [("sync", "httptools"), ("sync", "h11"), ("threads", "httptools")],
+)
 @pytest.mark.parametrize("source", [FLASK, DJANGO], ids=["flask", "django"])
 def test_a_site_is_served(
-    serve: Serve, tmp_path: Path, source: str, parser: str
+    serve: Serve, tmp_path: Path, source: str, worker: str, parser: str
 ) -> None:
     """
     Queries, uploads beyond what memory takes, streams and files, on one connection.
@@ -87,7 +90,7 @@ def test_a_site_is_served(
     (tmp_path / "server-0").mkdir()
     module = tmp_path / "server-0" / "site_of_the_test.py"
     module.write_text(source)
-    server = serve("site_of_the_test", f"--http-parser={parser}")
+    server = serve("site_of_the_test", "-k", worker, f"--http-parser={parser}")
     connection = HTTPConnection(*server.address, timeout=LIMIT)
 
     connection.request("GET", "/hello/W%C3%B6rld?from=%C3%BCber")

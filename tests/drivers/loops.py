@@ -22,6 +22,7 @@ from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.headers import Names
+from tiamat.protocol.http1 import ParserFactory
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser_httptools import Parser
 from tiamat.system.scoreboard import Scoreboard
@@ -35,7 +36,14 @@ LOG = logging.getLogger("tests.drivers")
 class Running:
     """A loop at work, and the address that it serves."""
 
-    def __init__(self, app: Any, timeouts: Timeouts, limits: Limits) -> None:
+    def __init__(
+        self,
+        app: Any,
+        timeouts: Timeouts,
+        limits: Limits,
+        parser: ParserFactory,
+        names: Names,
+    ) -> None:
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self.listener.getsockname()
         self.listener.setblocking(False)
@@ -46,8 +54,8 @@ class Running:
             environs=Environs(),
             log=LOG,
             limits=limits,
-            names=Names("drop"),
-            parser=Parser,
+            names=names,
+            parser=parser,
             timeouts=timeouts,
         )
         row = Scoreboard(4).take()
@@ -67,7 +75,7 @@ class Running:
 
     def run(self) -> None:
         while not self.stopping:
-            self.loop.turn(0.05)
+            self.loop.turn(0.02)
         if self.draining:
             self.loop.close_listeners()
             self.loop.drain(time.monotonic() + 20)
@@ -77,7 +85,7 @@ class Running:
         """Do what the threads worker does."""
         pool, loop = self.pool, self.loop
         while not self.stopping:
-            pool.tend(0.05)
+            pool.tend(0.02)
         pool.summon()
         while not pool.leads:
             pool.tend(0.05)
@@ -137,10 +145,20 @@ def read_until(sock: socket.socket, end: bytes) -> bytes:
 
 @contextmanager
 def running(
-    app: Any, timeouts: Timeouts | None = None, limits: Limits | None = None
+    app: Any,
+    timeouts: Timeouts | None = None,
+    limits: Limits | None = None,
+    parser: ParserFactory = Parser,
+    names: Names | None = None,
 ) -> Iterator[Running]:
     """Serve *app* for the length of a ``with``."""
-    server = Running(app, timeouts or Timeouts(), limits or Limits())
+    server = Running(
+        app,
+        timeouts or Timeouts(),
+        limits or Limits(),
+        parser,
+        Names("drop") if names is None else names,
+    )
     try:
         yield server
     finally:

@@ -6,10 +6,12 @@ from typing import Any
 
 import pytest
 from drivers.loops import read_all, read_until, running
+from protocol.wire import PARSERS, cases
 from running import wait_until
 
 from tiamat.drivers import evented
 from tiamat.drivers.service import Timeouts
+from tiamat.protocol.headers import Names
 from tiamat.system.poller import PollPoller
 
 pytestmark = pytest.mark.usefixtures("kind")
@@ -296,3 +298,30 @@ def test_a_slow_reader_gets_all_while_draining() -> None:
         answer = read_all(slow)
 
     assert (b"", 20_000_000) == (ended, answer.count(b"x"))
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_the_wire_corpus_gets_its_verdicts_on_a_socket(parser: str) -> None:
+    """
+    As many answers as there are whole requests, then the status of the refusal.
+    """
+    for case in [*cases("valid"), *cases("invalid")]:
+        verdict = case.run(parser, [case.wire])
+        wanted = [b"200"] * sum(request.complete for request in verdict.requests)
+        if verdict.status:
+            wanted.append(b"%d" % verdict.status)
+        with (
+            running(
+                echo_path,
+                limits=case.limits,
+                parser=PARSERS[parser],
+                names=Names(case.header_map),
+            ) as server,
+            server.connect() as sock,
+        ):
+            sock.sendall(case.wire)
+            sock.shutdown(socket.SHUT_WR)
+            parts = read_all(sock).split(b"HTTP/1.1 ")[1:]
+        statuses = [part[:3] for part in parts if part[:3] != b"100"]
+
+        assert wanted == statuses[: len(wanted)], case.name
