@@ -207,12 +207,6 @@ def test_off_does_not_call_the_application() -> None:
     assert live(None, "off").state is None
 
 
-def test_a_signal_s_exit_is_not_the_application_s() -> None:
-    """The worker was told to go while its application started up."""
-    with pytest.raises(SystemExit):
-        live(leaving, stopping=True)
-
-
 def test_context_variables_stay_in_the_lifespan() -> None:
     """Requests have contexts of their own."""
 
