@@ -189,7 +189,8 @@ class AioWebSocket(asyncio.Protocol):
         """
         socket = self.socket
         socket.resume()
-        self._unmute()
+        if self._muted:
+            self._unmute()
         if socket.reply or socket.finished:
             self._settle()
         if not socket.messages and socket.ended is None:
