@@ -71,6 +71,7 @@ class Lifespan:
             return
         state: dict[str, Any] = {}
         self._task = asyncio.create_task(self._run(state), name="lifespan")
+        self._task.add_done_callback(forgive)
         answer = await self._ask("startup")
         if answer is None:
             self._judge_silence()
@@ -187,6 +188,12 @@ class Lifespan:
         if answer is None or answer.done():
             raise RuntimeError(f"{kind!r} sent to the lifespan, which was answered")
         answer.set_result(message)
+
+
+def forgive(task: "asyncio.Task[None]") -> None:
+    """A signal that came in the task ends the worker; asyncio need not complain."""
+    if not task.cancelled():
+        task.exception()
 
 
 def failure(message: str, error: BaseException | None) -> StartupError:
