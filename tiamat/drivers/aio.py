@@ -277,6 +277,8 @@ class AioServer:
             if age >= timeouts.request and not cycle.timed_out and not cycle.over:
                 cycle.timed_out = True
                 cycle.task.cancel()
+        if oldest:
+            self.row.times[REQUEST_AT] = 0.0  # there are conversations only
 
     # Ending
 
