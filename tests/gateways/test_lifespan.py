@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
@@ -205,6 +206,17 @@ def test_a_long_message_without_an_exception_is_kept() -> None:
 def test_off_does_not_call_the_application() -> None:
     """There is nothing to call here."""
     assert live(None, "off").state is None
+
+
+def test_a_signal_s_exit_is_not_the_application_s(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The worker was told to go while its application started up; that is no news."""
+    with pytest.raises(SystemExit):
+        live(leaving, stopping=True)
+    gc.collect()
+
+    assert [] == caplog.messages
 
 
 def test_context_variables_stay_in_the_lifespan() -> None:
