@@ -81,7 +81,9 @@ _ALL = (
         "gunicorn",
         f"{_GUNICORN} gthread --threads {{threads}}{_MANY}",
     ),
-    Server("tiamat-gevent", "gevent", "tiamat-gevent", "gevent", f"{_TIAMAT} gevent"),
+    Server(
+        "tiamat-gevent", "gevent", "tiamat-gevent", "gevent", f"{_TIAMAT} gevent{_MANY}"
+    ),
     Server(
         "gunicorn-gevent",
         "gevent",
@@ -89,8 +91,10 @@ _ALL = (
         "gunicorn",
         f"{_GUNICORN} gevent{_MANY}",
     ),
-    Server("tiamat-asgi", "asgi", "tiamat-asgi", "tiamat-server", f"{_TIAMAT} asgi"),
-    Server("tiamat-h11", "asgi", "tiamat-asgi", "h11", f"{_TIAMAT} h11"),
+    Server(
+        "tiamat-asgi", "asgi", "tiamat-asgi", "tiamat-server", f"{_TIAMAT} asgi{_MANY}"
+    ),
+    Server("tiamat-h11", "asgi", "tiamat-asgi", "h11", f"{_TIAMAT} h11{_MANY}"),
     Server(
         "uvicorn",
         "asgi",

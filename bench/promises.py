@@ -10,6 +10,7 @@ import select
 import socket
 import subprocess
 import sys
+import threading
 import time
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -82,11 +83,20 @@ def idle_websockets(server: Running, *, deflate: bool, bar: float) -> list[Figur
     client.warm_up(server.port, "GET", 0)
     worker = server.worker()
     with ExitStack() as stack:
-        socks = [
-            open_websocket(server, stack, deflate) for _ in range(WEBSOCKETS_BEFORE)
-        ]
+        pongs = Pongs()
+        pongs.start()
+        stack.callback(pongs.stop)
+
+        def opened(count: int) -> list[socket.socket]:
+            socks = []
+            for _ in range(count):
+                socks.append(open_websocket(server, stack, deflate))
+                pongs.add(socks[-1])
+            return socks
+
+        socks = opened(WEBSOCKETS_BEFORE)
         before = procfs.private(worker)
-        socks += [open_websocket(server, stack, deflate) for _ in range(WEBSOCKETS)]
+        socks += opened(WEBSOCKETS)
         grown = procfs.private(worker) - before
         p99 = client.probe(server.port)[1]
         lost = sum(not client.is_open(sock) for sock in socks)
@@ -95,6 +105,37 @@ def idle_websockets(server: Running, *, deflate: bool, bar: float) -> list[Figur
         Figure("p99 of a normal client", p99, 30, "ms"),
         Figure("lost", lost, 0),
     ]
+
+
+class Pongs(threading.Thread):
+    """Answers the pings of idle WebSockets, without which a server drops them."""
+
+    def __init__(self) -> None:
+        super().__init__(daemon=True)
+        self._socks: dict[int, socket.socket] = {}
+        self._poll = select.epoll()
+        self._over = False
+
+    def add(self, sock: socket.socket) -> None:
+        """Answer for one more."""
+        sock.setblocking(False)
+        self._socks[sock.fileno()] = sock
+        self._poll.register(sock, select.EPOLLIN | select.EPOLLET)
+
+    def run(self) -> None:
+        """Answer until told to stop; what is closed is counted by others."""
+        while not self._over:
+            for number, _ in self._poll.poll(0.2):
+                with suppress(OSError):
+                    sock = self._socks[number]
+                    if data := sock.recv(4096):
+                        sock.send(ws_frames.pongs(data))
+
+    def stop(self) -> None:
+        """End, and wait for it."""
+        self._over = True
+        self.join()
+        self._poll.close()
 
 
 def open_websocket(server: Running, stack: ExitStack, deflate: bool) -> socket.socket:
@@ -267,6 +308,7 @@ def run(
                     figures = promise.measured(running)
             except (DidNotStartError, OSError, RuntimeError, ValueError) as error:
                 print(f"{name}, {server}: not measured, {str(error) or repr(error)}")
+                missed += not isinstance(error, DidNotStartError)
                 continue
             for figure in figures:
                 print(f"{name}, {server}: {figure}", flush=True)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import zlib
 
 TEXT, BINARY = 0x1, 0x2
+PING, PONG = 0x9, 0xA
 FIN, RSV1, MASKED = 0x80, 0x40, 0x80
 MASK = b"\x2a\x51\x0c\x77"  # constant: nothing here needs to hide from a proxy
 HANDSHAKE = (
@@ -34,6 +35,17 @@ def frame(payload: bytes, *, opcode: int = TEXT, deflate: bool = False) -> bytes
         payload = payload[:-4]
     masked = bytes(byte ^ MASK[i % 4] for i, byte in enumerate(payload))
     return head(first, len(payload), MASKED) + MASK + masked
+
+
+def pongs(data: bytes) -> bytes:
+    """Return the pongs to the pings in *data*, which must be whole small frames."""
+    answers = b""
+    while len(data) > 1:
+        size = data[1]
+        if data[0] == FIN | PING:
+            answers += frame(data[2 : 2 + size], opcode=PONG)
+        data = data[2 + size :]
+    return answers
 
 
 def answer_to(payload: bytes, *, opcode: int = TEXT) -> bytes:

@@ -11,7 +11,7 @@ from xml.etree import ElementTree
 
 import pytest
 from websockets.extensions.permessage_deflate import PerMessageDeflate
-from websockets.frames import Frame
+from websockets.frames import Frame, Opcode
 from websockets.protocol import Protocol, Side
 from websockets.sync.server import ServerConnection, serve
 
@@ -298,6 +298,21 @@ def test_a_compressed_frame_is_permessage_deflate() -> None:
     assert isinstance(frame, Frame)
 
     assert b"hello " * 20 == frame.data
+
+
+def test_pings_are_answered_with_what_they_carry() -> None:
+    """
+    A server would drop a WebSocket that does not answer.
+    """
+    protocol = Protocol(Side.SERVER)
+    protocol.send_text(b"echo")
+    protocol.send_ping(b"1234")
+    sent = b"".join(protocol.data_to_send())
+    protocol.receive_data(ws_frames.pongs(sent))
+    (frame,) = protocol.events_received()
+    assert isinstance(frame, Frame)
+
+    assert (Opcode.PONG, b"1234") == (frame.opcode, frame.data)
 
 
 def test_the_websocket_client_counts_echoes_and_errors() -> None:
