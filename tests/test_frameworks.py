@@ -78,7 +78,10 @@ FORM = (
 
 @pytest.mark.parametrize(
     ("worker", "parser"),
-    [("sync", "httptools"), ("sync", "h11"), ("threads", "httptools")],
+    [
+        *(("sync", "httptools"), ("sync", "h11"), ("threads", "httptools")),
+        *(("gevent", "httptools"), ("gevent", "h11")),
+    ],
 )
 @pytest.mark.parametrize("source", [FLASK, DJANGO], ids=["flask", "django"])
 def test_a_site_is_served(

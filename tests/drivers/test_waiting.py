@@ -92,3 +92,23 @@ def test_who_writes_to_a_deaf_reader_can_be_freed() -> None:
         assert not write.is_alive()
         assert connection.broken
         assert len(read_all(theirs)) < 50_000_000
+
+
+def test_an_application_may_take_the_connection() -> None:
+    """
+    It speaks alone from then on, and the connection closes behind it.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        sock = environ["gunicorn.socket"]
+        sock.sendall(b"what it likes, ")
+        sock.sendall(sock.recv(100))
+        return []
+
+    upgrade = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    with hosting(app) as server, server.connect() as sock:
+        sock.sendall(upgrade)
+        first = sock.recv(15)
+        sock.sendall(b"and hears")
+
+        assert b"what it likes, and hears" == first + read_all(sock)

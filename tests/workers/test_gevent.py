@@ -319,6 +319,43 @@ def test_flask_sock_speaks_websocket(serve: Serve, tmp_path: Path) -> None:
     assert "Traceback" not in server.log
 
 
+PYWSGI = """
+from gevent import socket
+from gevent.pywsgi import WSGIServer
+from tiamat.workers.gevent import GeventWorker
+
+
+class PyWSGIWorker(GeventWorker):
+    def prepare(self):
+        super().prepare()
+        self.server = WSGIServer(("", 0), self.app, log=None, error_log=self.log)
+
+    def begin(self, sock, address, base):
+        ours = socket.socket(fileno=sock.detach())
+        environ = {"SERVER_NAME": base["SERVER_NAME"], "SERVER_PORT": "80"}
+        self.server.environ.update(environ)
+        self.guests.spawn(self.server.handle, ours, address)
+"""
+
+
+def test_a_subclass_serves_in_its_own_way(serve: Serve, tmp_path: Path) -> None:
+    """
+    With gevent's own WSGI server, as docs/workers.md has it; a stop waits for it.
+    """
+    directory = tmp_path / "server-0"
+    directory.mkdir()
+    (directory / "own.py").write_text(PYWSGI)
+    server = serve("apps.green:app", "-k", "own:PyWSGIWorker")
+    text = server.get("/where").text
+    with ask(server, "/sleep?1") as sock:
+        server.get("/where")
+        server.signal(signal.SIGTERM)
+        answer = read_all(sock)
+
+    assert "gevent._socket3" == text
+    assert answer.endswith(b"\r\n\r\n1")
+
+
 # --- PostgreSQL --------------------------------------------------------------
 
 

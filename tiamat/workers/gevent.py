@@ -22,6 +22,7 @@ try:
     import gevent
     from gevent import monkey
     from gevent.event import Event
+    from gevent.pool import Group
 except ImportError as error:
     raise ImportError(
         f"it needs gevent: pip install 'tiamat-server[gevent]' ({error})"
@@ -35,6 +36,7 @@ from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
 from tiamat.system.sockets import EXHAUSTED
 from tiamat.types import Environ
 from tiamat.workers.base import Worker
+from tiamat.workers.green_socket import READ, GreenSocket
 from tiamat.workers.serving import FOREVER, make_handle, make_service
 
 HEARTBEAT: Final = 1.0
@@ -49,81 +51,6 @@ PATIENCE: Final = 1.0
 PAUSE: Final = 0.5
 """Seconds without accepting, for want of descriptors."""
 
-READ: Final = 1
-WRITE: Final = 2
-
-
-class GreenSocket:
-    """
-    An accepted socket: who would wait for it waits in the hub, and others run.
-
-    Less than gevent's, so that it costs less: it waits first and reads then, since
-    behind a response the next request has hardly ever come yet.
-    """
-
-    __slots__ = ("_hub", "_reading", "_recv", "_sock", "_writing", "fileno", "send_now")
-
-    def __init__(self, sock: socket.socket) -> None:
-        self._sock = sock
-        self._recv = sock.recv
-        self._hub = gevent.get_hub()
-        self.fileno = sock.fileno
-        self.send_now = sock.send
-        self._reading = self._hub.loop.io(sock.fileno(), READ)
-        self._writing: Any = None
-
-    def recv(self, size: int, /) -> bytes:
-        """
-        What has come; waits for it. Nothing is the end.
-
-        Hot: once per request.
-        """
-        reading = self._reading
-        while True:
-            reading.start(gevent.getcurrent().switch)
-            try:
-                self._hub.switch()
-            finally:
-                reading.stop()
-            try:
-                return self._recv(size)
-            except BlockingIOError:
-                pass
-
-    def send(self, data: Any, /) -> int:
-        """Send what the socket takes; waits until that is something."""
-        while True:
-            try:
-                return self.send_now(data)
-            except BlockingIOError:
-                self._wait_writable()
-
-    def sendmsg(self, buffers: Any, /) -> int:
-        """As ``send``, of several buffers."""
-        while True:
-            try:
-                return self._sock.sendmsg(buffers)
-            except BlockingIOError:
-                self._wait_writable()
-
-    def _wait_writable(self) -> None:
-        if self._writing is None:
-            self._writing = self._hub.loop.io(self._sock.fileno(), WRITE)
-        self._writing.start(gevent.getcurrent().switch)
-        try:
-            self._hub.switch()
-        finally:
-            self._writing.stop()
-
-    def shutdown(self, how: int, /) -> None:
-        self._sock.shutdown(how)
-
-    def close(self) -> None:
-        self._reading.close()
-        if self._writing is not None:
-            self._writing.close()
-        self._sock.close()
-
 
 class GeventHost(Host):
     """The connections of one gevent worker."""
@@ -137,6 +64,10 @@ class GeventWorker(Worker):
     A greenlet for each connection; the application runs in it.
 
     Subclasses override ``begin`` to serve accepted sockets in their own way.
+
+    Attributes:
+        host: the connections that it serves.
+        guests: greenlets of a subclass's ``begin``, for which a stop waits.
     """
 
     service: WSGIService
@@ -158,10 +89,10 @@ class GeventWorker(Worker):
         """Load all that serves; what is wrong with it is a boot that fails."""
         super().load()
         self.service = make_service(self, multithread=True)
+        self.prepare()
 
     def run(self) -> None:
         """Serve until told to stop, then let greenlets finish."""
-        self.prepare()
         if self.orphaned:
             return
         heartbeat = min(HEARTBEAT, (self.cfg.timeout or FOREVER) / 2)
@@ -175,7 +106,7 @@ class GeventWorker(Worker):
         self.finish()
 
     def prepare(self) -> None:
-        """Make what ``run`` needs."""
+        """Make what ``run`` needs; nothing is accepted yet."""
         cfg = self.cfg
         self.host = GeventHost(
             self.service,
@@ -186,6 +117,7 @@ class GeventWorker(Worker):
         self.host.enough = self.max_requests
         self.host.had_enough = partial(self.retire, "max_requests")
         self.host.go_on = self.accept
+        self.guests = Group()
         hub = gevent.get_hub()
         self._accepting = False
         self._resume_at = 0.0
@@ -272,7 +204,7 @@ class GeventWorker(Worker):
         host.hasten()
         clock = time.monotonic
         until = self.deadline() - min(PATIENCE, self.cfg.graceful_timeout / 10)
-        while host.connections and clock() < until:
+        while (host.connections or self.guests) and clock() < until:
             self._sweep_at = 0.0
             self.turn(min(0.2, max(0.0, until - clock())))
         self.end(f"graceful_timeout={self.cfg.graceful_timeout:g}")
@@ -280,7 +212,7 @@ class GeventWorker(Worker):
 
     def end(self, reason: str) -> None:
         """End every connection; what is in the application is told by an exception."""
-        running = []
+        running = list(self.guests)
         for connection in list(self.host.connections):
             if connection.began:
                 running.append(host_greenlet(self.host, connection))
@@ -346,7 +278,9 @@ class GeventWorker(Worker):
             base: what the environs on its listener have in common.
         """
         peer = (address[0], str(address[1])) if isinstance(address, tuple) else ("", "")
-        connection = BlockingConnection(self.host, GreenSocket(sock), peer, base)
+        connection = BlockingConnection(
+            self.host, GreenSocket(sock, gevent.get_hub()), peer, base
+        )
         self.host.connections[connection] = gevent.spawn(connection.run)
 
     def pause(self, error: OSError) -> None:
