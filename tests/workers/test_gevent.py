@@ -240,6 +240,37 @@ def test_max_requests_replaces_the_worker(serve: Serve) -> None:
     assert [] == load.losses
 
 
+def test_hooks_and_the_access_log_follow_each_request(serve: Serve) -> None:
+    """
+    Also one that was refused, and those of the last turn.
+    """
+    config = """
+def pre_request(worker, request):
+    worker.log.info("before %s", request.path)
+
+def post_request(worker, request, environ, response):
+    worker.log.info("behind %s: %s", request.path, response.status)
+"""
+    server = serve(
+        *("apps.green:app", "-k", "gevent", "--access-logfile=access.log"),
+        config=config,
+    )
+    server.get("/thread?name")
+    with socket.create_connection(server.address, timeout=LIMIT) as sock:
+        sock.sendall(b"nonsense\r\n\r\n")
+        read_all(sock)
+    server.get("/where")
+    server.stop()
+    lines = (server.directory / "access.log").read_text().splitlines()
+
+    assert 3 == len(lines)
+    assert '"GET /thread?name HTTP/1.1" 200 4' in lines[0]
+    assert " 400 " in lines[1]
+    assert "before /thread" in server.log
+    assert "behind /where: 200" in server.log
+    assert "Monkey-patching" not in server.log
+
+
 def test_workers_finish_without_their_master(serve: Serve) -> None:
     """
     The helper hears of its death while a request is in the application.

@@ -18,6 +18,8 @@ import socket
 import stat
 from typing import Final
 
+from tiamat.system.unpatched import unpatched
+
 STANDARD: Final = {
     "/dev/stdout": 1,
     "/dev/stderr": 2,
@@ -121,8 +123,9 @@ class Sink:
                 return self.sock.send(data, socket.MSG_DONTWAIT)
             if not self.careful:
                 return os.write(self.fd, data)
-            # A pipe that polls as writable takes PIPE_BUF without blocking.
-            if not select.select((), (self.fd,), (), 0)[1]:
+            # A pipe that polls as writable takes PIPE_BUF without blocking. Nor may
+            # gevent's select, which lets others write meanwhile.
+            if not unpatched("select", "select")((), (self.fd,), (), 0)[1]:
                 return 0
             return os.write(self.fd, data[: select.PIPE_BUF])
         except (OSError, ValueError):  # full pipe, full disk, reader gone

@@ -79,10 +79,11 @@ class GeventWorker(Worker):
     def init_process(self) -> None:
         """Patch this process, before anything of the application is in it."""
         gevent.reinit()
-        with warnings.catch_warnings():
-            # Hooks have imported ssl, perhaps; nothing of ours uses it by then.
-            warnings.simplefilter("ignore", monkey.MonkeyPatchWarning)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always", monkey.MonkeyPatchWarning)
             monkey.patch_all()
+        for warning in caught:  # the configuration file has imported too much
+            self.log.warning("%s: %s", self, warning.message)
         super().init_process()
 
     def load(self) -> None:
@@ -96,6 +97,8 @@ class GeventWorker(Worker):
         if self.orphaned:
             return
         heartbeat = min(HEARTBEAT, (self.cfg.timeout or FOREVER) / 2)
+        self.log.hold()  # the access lines of a turn leave in one write
+        self._flushing.start(self.log.flush)
         self.accept()
         while self.alive:
             self.turn(heartbeat)
@@ -123,6 +126,7 @@ class GeventWorker(Worker):
         self._resume_at = 0.0
         self._sweep_at = 0.0
         self._woken = Event()
+        self._flushing = hub.loop.prepare()
         self._waking = hub.loop.io(self.wakeup.fileno(), READ)
         self._waking.start(self._woken.set)
         self._watchers = []
@@ -209,6 +213,7 @@ class GeventWorker(Worker):
             self.turn(min(0.2, max(0.0, until - clock())))
         self.end(f"graceful_timeout={self.cfg.graceful_timeout:g}")
         self.report()
+        self.log.flush()
 
     def end(self, reason: str) -> None:
         """End every connection; what is in the application is told by an exception."""
@@ -303,6 +308,7 @@ class GeventWorker(Worker):
         if hasattr(self, "host"):
             with suppress(Exception):
                 self._waking.stop()
+                self._flushing.stop()
                 self.stop_accepting()
             self.host.abandon()
         super().forget()
