@@ -116,11 +116,13 @@ class AioWebSocket(asyncio.Protocol):
         server.closed(connection)
         server.opened(self)
         self.transport.set_protocol(self)
-        socket.receive_data(connection.http.unread)
-        if not connection.http.unread:
-            self.transport.resume_reading()  # an earlier request may have stopped it
-        else:
+        # What the connection still held would have it stop reading behind our back.
+        unread, connection.http.unread = connection.http.unread, b""
+        if unread:
+            socket.receive_data(unread)
             self._mute()
+        else:
+            self.transport.resume_reading()  # an earlier request may have stopped it
 
     def begin(self, request: "Request", scope: "Scope") -> None:
         """Run the application."""
