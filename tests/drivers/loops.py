@@ -62,7 +62,7 @@ class Running:
         self.loop: EventedLoop
         if KIND == "threads":
             self.loop = PooledLoop([self.listener], service, row, gateway.run)
-            wakeup = Wakeup()
+            wakeup = self.wakeup = Wakeup()
             self.pool = Pool(self.loop, 4, wakeup, wakeup.clear)
         else:
             self.loop = EventedLoop([self.listener], service, row, gateway.run)
@@ -97,6 +97,7 @@ class Running:
                 pool.tend(0.05)
         pool.end(time.monotonic() + 20)
         loop.close()
+        self.wakeup.close()
 
     @property
     def handled(self) -> int:

@@ -416,4 +416,6 @@ class Pool:
                     stuck.append(seat)
                     break
                 seat.thread.join(max(0.01, left))
+        if not stuck:  # else they may still call upon it
+            self._nudge.close()
         return stuck
