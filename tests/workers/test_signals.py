@@ -117,3 +117,31 @@ def ended(pid: int) -> bool:
             return file.read().rpartition(")")[2].split()[0] == "Z"
     except OSError:
         return True
+
+
+WRAPPING = """
+import pathlib, time
+from tiamat.workers.sync import SyncWorker
+
+class Slow(SyncWorker):
+    def init_process(self):
+        super().init_process()
+        pathlib.Path("begun").touch()
+        try:
+            time.sleep(60)
+        except BaseException as error:
+            raise RuntimeError("as an import may") from error
+
+worker_class = Slow
+"""
+
+
+def test_term_while_booting_is_no_failure(serve: Serve) -> None:
+    """
+    Whatever the code that it comes into makes of the exception of a handler.
+    """
+    server = serve(config=WRAPPING)
+    wait_until((server.directory / "begun").exists, "the worker boots")
+
+    assert 0 == server.stop()
+    assert "failed" not in server.log

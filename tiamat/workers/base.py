@@ -168,7 +168,12 @@ class Worker:
             if status:
                 self.fail(error)
         except BaseException as error:
-            self.log.exception("%s failed: %s", self, type(error).__name__)
+            if self.alive or self.booted:
+                self.log.exception("%s failed: %s", self, type(error).__name__)
+            else:
+                # Told to stop: a handler's SystemExit, in whatever the import that
+                # it came into made of it (Python 3.11: __set_name__, RuntimeError).
+                status = ABORTED if self.aborted else 0
         finally:
             self.alive = False
             self.call_hook("worker_exit", self.server, self)
