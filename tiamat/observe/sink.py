@@ -124,8 +124,10 @@ class Sink:
             if not self.careful:
                 return os.write(self.fd, data)
             # A pipe that polls as writable takes PIPE_BUF without blocking. Nor may
-            # gevent's select, which lets others write meanwhile.
-            if not unpatched("select", "select")((), (self.fd,), (), 0)[1]:
+            # gevent's poll, which lets others write meanwhile.
+            poll = unpatched("select", "poll")()  # select() ends at 1,023
+            poll.register(self.fd, select.POLLOUT)
+            if not poll.poll(0):
                 return 0
             return os.write(self.fd, data[: select.PIPE_BUF])
         except (OSError, ValueError):  # full pipe, full disk, reader gone
