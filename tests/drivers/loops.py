@@ -109,8 +109,11 @@ class Running:
     def change(self, name: str, value: object) -> Any:
         """Change what was chosen at construction; return what it was."""
         before = getattr(self.loop, name)
-        setattr(self.loop, name, value)
-        if KIND == "threads":
+        if KIND != "threads":
+            setattr(self.loop, name, value)
+            return before
+        with self.pool._starting:  # a seat that is being made would keep the old one
+            setattr(self.loop, name, value)
             for seat in self.pool.seats:
                 setattr(seat, name, value)
         return before
