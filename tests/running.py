@@ -30,6 +30,19 @@ def wait_until(condition: Callable[[], object], what: str) -> None:
         time.sleep(0.01)
 
 
+def open_files(pid: int) -> set[str]:
+    """
+    What the descriptors of a process are, as links under /proc.
+
+    A process may close one while they're read.
+    """
+    found = set()
+    for number in os.listdir(f"/proc/{pid}/fd"):
+        with contextlib.suppress(FileNotFoundError):
+            found.add(os.readlink(f"/proc/{pid}/fd/{number}"))
+    return found
+
+
 @dataclass(frozen=True)
 class Answer:
     """A response."""

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import Serve
-from running import LIMIT, Server, children, environment, get, wait_until
+from running import LIMIT, Server, children, environment, get, open_files, wait_until
 
 
 def test_the_first_lines_say_who_and_where(serve: Serve) -> None:
@@ -227,12 +227,6 @@ def test_the_terminal_hears_why_no_worker_can_boot(
     server.wait_until_all_are_gone()
 
 
-def descriptors(pid: int) -> set[str]:
-    """What files a process has open."""
-    directory = Path(f"/proc/{pid}/fd")
-    return {str(link.readlink()) for link in directory.iterdir()}
-
-
 @pytest.mark.parametrize("log", ["-", "log"])
 def test_a_daemon_lets_go_of_its_terminal(
     serve: Serve, tmp_path: Path, log: str
@@ -251,7 +245,7 @@ def test_a_daemon_lets_go_of_its_terminal(
         lambda: (
             len(children(master)) == 2
             and not any(
-                terminal in descriptors(pid) for pid in (master, *children(master))
+                terminal in open_files(pid) for pid in (master, *children(master))
             )
         ),
         "all have let go of the terminal",

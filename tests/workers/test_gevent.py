@@ -17,7 +17,7 @@ import pytest
 from conftest import Serve
 from drivers.loops import read_all
 from programs import need
-from running import LIMIT, Load, Server, answer_of, wait_until
+from running import LIMIT, Load, Server, answer_of, open_files, wait_until
 from websockets.sync.client import connect
 
 from tiamat.workers import load_worker_class
@@ -321,11 +321,8 @@ def test_a_process_that_the_application_forks_serves_nobody(serve: Serve) -> Non
     assert server.listener is not None
     listener = f"socket:[{os.fstat(server.listener.fileno()).st_ino}]"
 
-    def held() -> set[str]:
-        return {os.readlink(path) for path in Path(f"/proc/{pid}/fd").iterdir()}
-
     try:
-        wait_until(lambda: listener not in held(), "it lets go of the listener")
+        wait_until(lambda: listener not in open_files(pid), "it lets go of it")
     finally:
         os.kill(pid, signal.SIGKILL)
 

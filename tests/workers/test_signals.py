@@ -2,11 +2,10 @@
 
 import os
 import signal
-from contextlib import suppress
 
 import pytest
 from conftest import Serve
-from running import get, wait_until
+from running import get, open_files, wait_until
 
 HOOKS = """
 def worker_int(worker): worker.log.info("worker_int %s", worker.pid)
@@ -88,15 +87,6 @@ def test_a_process_that_the_application_forks_is_none_of_ours(serve: Serve) -> N
     wait_until(lambda: ended(forked), "TERM ends the forked process")
 
     assert listening
-
-
-def open_files(pid: int) -> set[str]:
-    """What the descriptors of a process are, as links under /proc."""
-    found = set()
-    for number in os.listdir(f"/proc/{pid}/fd"):
-        with suppress(OSError):  # closed meanwhile
-            found.add(os.readlink(f"/proc/{pid}/fd/{number}"))
-    return found
 
 
 def listening_inodes(port: int) -> set[str]:
