@@ -1,6 +1,7 @@
 """The server on an asyncio loop, over real sockets."""
 
 import asyncio
+import contextvars
 from typing import Any
 
 import pytest
@@ -108,3 +109,42 @@ def test_pipelined_requests_are_answered_in_order(count: int) -> None:
             assert await reader.readline() == b"GET /%d 0\n" % number
 
     assert run(hello, client).handled == count
+
+
+def test_a_request_sees_no_context_variables_of_another() -> None:
+    """
+    Neither of the one before it on its connection, nor of the one it waited for.
+    """
+    number = contextvars.ContextVar("number", default="none")
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append((scope["path"], number.get()))
+        number.set(scope["path"])
+        await hello(scope, receive, send)
+
+    async def upload(writer: Any, size: int) -> None:
+        writer.write(
+            b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % size
+        )
+        writer.write(bytes(size))
+        await writer.drain()
+
+    async def client(reader: Any, writer: Any) -> None:
+        await upload(writer, 2_000_000)  # so much that reading pauses in between
+        await reader.readuntil(b" 2000000\n")
+        writer.write(GET + GET)
+        for _ in range(2):
+            await reader.readuntil(b"GET /a 0\n")
+        host, port = writer.get_extra_info("peername")
+        other, others = await asyncio.open_connection(host, port)
+        await upload(writer, 3)
+        others.write(GET)
+        await reader.readuntil(b" 3\n")
+        await other.readuntil(b"GET /a 0\n")
+        others.close()
+
+    run(app, client, limit=1)
+
+    assert {"none"} == {value for _, value in seen}
+    assert ["/a", "/a", "/a", "/b", "/b"] == sorted(path for path, _ in seen)

@@ -7,6 +7,7 @@ no timer, no event and, from Python 3.12 on, no turn of the loop per request.
 """
 
 import asyncio
+import contextvars
 import errno
 import math
 import socket
@@ -16,7 +17,7 @@ import traceback
 from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from tiamat.drivers.aio_connection import AioConnection
 from tiamat.drivers.service import ASGIService
@@ -39,7 +40,13 @@ _LONGEST_IDLE: Final = 3.0
 _CANCELLED: Final = 0.5
 """Seconds that cancelled requests have to clean up."""
 
-Spawn = Callable[[Coroutine[Any, Any, None]], Any]
+
+class Spawn(Protocol):
+    """What makes a task of a coroutine, in a context of its own."""
+
+    def __call__(
+        self, coro: Coroutine[Any, Any, None], *, context: contextvars.Context
+    ) -> Any: ...
 
 
 class Row(Protocol):
@@ -81,6 +88,7 @@ class AioServer:
 
     Attributes:
         loop: The event loop that it runs on.
+        context: What each request gets a copy of, whoever's task it begins in.
         connections: All that are open, of any kind.
         running: What the application works at, the oldest first, and since when.
         handled: Requests that were answered.
@@ -103,6 +111,7 @@ class AioServer:
     ) -> None:
         self.service = service
         self.loop = loop
+        self.context = contextvars.copy_context()
         self.row = row
         self.note = row.note
         self.connections: set[Swept] = set()
@@ -350,7 +359,7 @@ def make_spawn(loop: asyncio.AbstractEventLoop) -> Spawn:
     """
     if sys.version_info >= (3, 12):
         return partial(asyncio.Task, loop=loop, eager_start=True)
-    return loop.create_task
+    return cast(Spawn, loop.create_task)
 
 
 def stack_of(task: Any) -> str:

@@ -167,7 +167,7 @@ class AioConnection(asyncio.Protocol):
         server.note(now, now, request.head)
         server.running[cycle] = now
         self.deadline = _NEVER if request.complete else now + service.timeouts.body
-        cycle.task = server.spawn(cycle.run())
+        cycle.task = server.spawn(cycle.run(), context=server.context.copy())
 
     def _more_came(self, cycle: Cycle) -> None:
         """Something came while a request is being answered."""

@@ -131,7 +131,9 @@ class AioWebSocket(asyncio.Protocol):
             server.service.gateway, self, self.socket, request, scope
         )
         server.running[conversation] = self._began
-        conversation.task = server.spawn(conversation.run())
+        conversation.task = server.spawn(
+            conversation.run(), context=server.context.copy()
+        )
 
     # What the loop calls
 
