@@ -16,11 +16,18 @@ CONNECTIONS = 50
 
 @dataclass(frozen=True)
 class Request:
-    """What wrk asks for, again and again."""
+    """
+    What wrk asks for, again and again.
+
+    Attributes:
+        varied: So many different Referers come in turn, so that no two requests
+            in a row on one connection are the same; 0 is none.
+    """
 
     headers: tuple[tuple[str, str], ...] = ()
     method: str = "GET"
     body_size: int = 0
+    varied: int = 0
 
 
 @dataclass(frozen=True)
@@ -46,7 +53,7 @@ def run(port: int, request: Request, seconds: int, core: int) -> Figures:
     for name, value in request.headers:
         command += ["-H", f"{name}: {value}"]
     command += [f"http://127.0.0.1:{port}/", "--"]
-    command += [request.method, str(request.body_size)]
+    command += [request.method, str(request.body_size), str(request.varied)]
     return figures_of(command, seconds)
 
 

@@ -1,11 +1,17 @@
 """How many Python frames one request costs: a count, so it doesn't flicker."""
 
+import asyncio
 import logging
 import select
 import socket
 import sys
+from pathlib import Path
 from typing import Any
 
+import pytest
+from drivers.aio_loops import run
+
+import tiamat
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.evented import EventedLoop
 from tiamat.drivers.service import Timeouts, WSGIService
@@ -17,16 +23,47 @@ from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser_httptools import Parser
 from tiamat.system.scoreboard import Scoreboard
 
-BUDGET = 20
-"""Today's number, where 30 is the most allowed. Raising it needs a reason."""
+OURS = str(Path(tiamat.__file__).parent)
 
-# 19 became 20 when what a turn has read came to be taken apart in portions: one
-# frame for each portion, and this test's portion is one request.
+BUDGET = {"repeated": 19, "changed": 22}
+"""
+Today's numbers, where 30 is the most allowed. Raising one needs a reason.
+
+What a client repeats is read by what was kept of it. Where it never does, what is
+looked at is the head, one frame for each field, and whether it is one to keep.
+"""
+
+ASGI_BUDGET = {"repeated": 24, "changed": 28}
+"""The same for ASGI, with the application's receive and send; 42 is the most."""
 
 REFERENCE = (
-    b"GET /path?query=1 HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test\r\n"
+    b"GET /path?query=1 HTTP/1.1\r\nHost: example.com\r\nUser-Agent: test %d\r\n"
     b"Accept: */*\r\nAccept-Encoding: gzip\r\n\r\n"
 )
+TIMES = 5
+
+
+def wires(kind: str) -> list[bytes]:
+    """Requests that differ, or not; the first ones fill the tables."""
+    return [REFERENCE % (n if kind == "changed" else 0) for n in range(TIMES)]
+
+
+class Frames:
+    """Counts what is called of the package while it is entered."""
+
+    def __init__(self) -> None:
+        self.called: list[str] = []
+
+    def __enter__(self) -> list[str]:
+        sys.setprofile(self._count)
+        return self.called
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _count(self, frame: Any, event: str, arg: object) -> None:
+        if event == "call" and frame.f_code.co_filename.startswith(OURS):
+            self.called.append(frame.f_code.co_qualname)
 
 
 def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -35,7 +72,8 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [b"Hello"]
 
 
-def test_a_request_stays_within_its_frames() -> None:
+@pytest.mark.parametrize("kind", BUDGET)
+def test_a_wsgi_request_stays_within_its_frames(kind: str) -> None:
     """
     From a readable socket to a sent response, the application's own left out.
     """
@@ -59,20 +97,44 @@ def test_a_request_stays_within_its_frames() -> None:
         base = environs.base("example.com", "80", "http")
         connection = EventedConnection(loop, ours, ("1.2.3.4", "5"), base)
         loop._connections[ours.fileno()] = connection
-        for _ in range(2):  # the first one fills the tables
-            theirs.sendall(REFERENCE)
-            frames: list[str] = []
-
-            def count(frame: Any, event: str, arg: object) -> None:
-                if event == "call" and frame.f_code is not app.__code__:
-                    frames.append(frame.f_code.co_qualname)  # noqa: B023
-
-            sys.setprofile(count)
-            loop.look_at([(ours.fileno(), select.EPOLLIN)])
-            loop.serve_ready()
-            sys.setprofile(None)
+        for wire in wires(kind):
+            theirs.sendall(wire)
+            with Frames() as called:
+                loop.look_at([(ours.fileno(), select.EPOLLIN)])
+                loop.serve_ready()
 
             assert theirs.recv(65536).endswith(b"Hello")
     loop.close()
 
-    assert len(frames) <= BUDGET, frames
+    assert len(called) <= BUDGET[kind], called
+
+
+async def asgi_app(scope: Any, receive: Any, send: Any) -> None:
+    """Read the request, and answer in the plainest way."""
+    await receive()
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"Hello"})
+
+
+@pytest.mark.parametrize("kind", ASGI_BUDGET)
+def test_an_asgi_request_stays_within_its_frames(kind: str) -> None:
+    """
+    From the loop's call to the transport's, the loop's own left out.
+
+    The least of several is taken: once a second the sweep comes between.
+    """
+    counts: list[list[str]] = []
+
+    async def client(
+        reader: asyncio.StreamReader, writer: asyncio.StreamWriter
+    ) -> None:
+        for wire in wires(kind):
+            with Frames() as called:
+                writer.write(wire)
+                await reader.readuntil(b"Hello")
+            counts.append(called)
+
+    run(asgi_app, client)
+    least = min(counts, key=len)
+
+    assert len(least) <= ASGI_BUDGET[kind], least

@@ -20,7 +20,7 @@ from typing import ClassVar, Final, Protocol
 
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.service import WSGIService
-from tiamat.drivers.transport import LINGER, WRITE, SocketTransport
+from tiamat.drivers.transport import IDLE, LINGER, WRITE, SocketTransport
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.poller import EXCLUSIVE, GONE, IN, make_poller
 from tiamat.types import Environ
@@ -362,7 +362,12 @@ class EventedLoop:
         if self._resume_at and now >= self._resume_at:
             self._resume_at = 0.0
             self.accept()
-        late = [c for c in self.ours() if c.deadline <= now]
+        late = []
+        for connection in self.ours():
+            if connection.wait is IDLE:
+                connection.http.forget()
+            if connection.deadline <= now:
+                late.append(connection)
         if not late:
             return
         # A worker that was long in the application must not hold that against

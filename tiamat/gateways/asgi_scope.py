@@ -93,7 +93,7 @@ class Scopes:
         scope["path"] = text
         scope["raw_path"] = raw
         scope["method"] = request.method
-        scope["headers"] = request.headers
+        scope["headers"] = request.headers.copy()
         scope["client"] = client
         if request.version != "1.1":
             scope["http_version"] = request.version

@@ -118,9 +118,15 @@ class Environs:
         environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = peer
         body = request.body
         environ["wsgi.input"] = BytesIO() if body is None else complete_input(body)
-        names = _ENVIRON_NAMES
         headers = request.headers
-        if len(headers) == len(request.fields):
+        section = request.section
+        if section is not None:
+            if section.environ is None:
+                section.environ = {}
+                add_repeated(section.environ, headers)
+            environ.update(section.environ)
+        elif len(headers) == len(request.fields):
+            names = _ENVIRON_NAMES
             for name, value in headers:
                 environ[names[name]] = value.decode("latin-1")
         else:

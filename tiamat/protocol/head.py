@@ -106,7 +106,7 @@ def read_head(  # noqa: C901, PLR0912
         request.keep_alive = False
     if host is None or len(fields) > 1:  # more than Host
         connection = fields.get(b"connection")
-        if connection is not None:
+        if connection is not None and (connection != b"keep-alive" or known == "1.0"):
             request.keep_alive = wants_keep_alive(known, connection)
         if b"expect" in fields:
             request.expect_continue = expects_continue(known, fields[b"expect"])

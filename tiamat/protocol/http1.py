@@ -24,6 +24,7 @@ from tiamat.protocol.headers import Names
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser_httptools import INVALID_METHOD, UPGRADE, translate
 from tiamat.protocol.request import Body, Request
+from tiamat.protocol.section import Section, section_of
 
 _HEAD_END: Final = b"\r\n\r\n"
 _BLANK_LINES: Final = re.compile(rb"(?:\r\n)+")
@@ -81,9 +82,9 @@ class Connection:
     """
 
     __slots__ = (
-        "_blank", "_chunk_at", "_chunks", "_current", "_feed", "_head", "_headers",
-        "_held", "_left", "_limits", "_make_parser", "_names", "_raw",
-        "eof", "error", "quiet", "reading", "requests", "surplus", "unread",
+        "_before", "_blank", "_chunk_at", "_chunks", "_current", "_feed", "_head",
+        "_headers", "_held", "_left", "_limits", "_make_parser", "_names", "_raw",
+        "_section", "eof", "error", "quiet", "reading", "requests", "surplus", "unread",
         "upgrades",
     )  # fmt: skip
 
@@ -109,6 +110,8 @@ class Connection:
         self._blank = 0  # bytes of empty lines before the next head
         self._chunk_at = 0  # where in the body the chunk that comes began
         self._current = NO_REQUEST  # whose body comes
+        self._before = b""  # the last head that was read by itself
+        self._section: Section | None = None  # that came twice
         self._feed = parser(self).feed_data
 
     # What the driver calls
@@ -121,10 +124,17 @@ class Connection:
 
         Hot: once per request in the common case, a whole head and nothing else.
         """
+        if not self.quiet or self.requests:
+            self._receive_pieces(data)
+            return
+        section = self._section
+        if section is not None:
+            request = section.request(data)
+            if request is not None:
+                self.requests.append(request)
+                return
         if (
-            self.quiet
-            and not self.requests
-            and 0 <= data.find(_HEAD_END) == len(data) - 4
+            0 <= data.find(_HEAD_END) == len(data) - 4
             and data[0] > 0x20  # no blank lines: they count
         ):
             try:
@@ -137,6 +147,7 @@ class Connection:
             self._headers = []
             if request.complete and request.keep_alive:
                 self.requests.append(request)
+                self._remember(data, request)
             else:
                 self._begin(request)
         else:
@@ -169,11 +180,26 @@ class Connection:
         """Nothing came behind the last request that we know of."""
         return not self._held and not self.requests and not self.surplus
 
+    def forget(self) -> None:
+        """It has been idle for a while: keep nothing of the last request."""
+        self._before = b""
+        self._section = None
+
     def resume(self) -> None:
         """A request was taken: look at what was held back meanwhile."""
         if self._held and not self.paused:
             held, self._held = self._held, b""
             self._receive_pieces(held)
+
+    def _remember(self, head: bytes, request: Request) -> None:
+        """
+        Keep what the field lines say when they have come twice.
+
+        Hot: once per request that isn't read by what was kept.
+        """
+        if self._before.endswith(head[head.find(b"\r\n") :]):
+            self._section = section_of(request, self._limits)
+        self._before = head
 
     # Cutting what came
 

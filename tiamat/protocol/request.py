@@ -1,8 +1,11 @@
 """A request as the protocol floor hands it on."""
 
-from typing import BinaryIO, Final
+from typing import TYPE_CHECKING, BinaryIO, Final
 
 from tiamat.types import Headers
+
+if TYPE_CHECKING:
+    from tiamat.protocol.section import Section
 
 # A chunk of two bytes costs 44 as an object in a list: a body of such chunks
 # would take twenty times its size.
@@ -53,8 +56,11 @@ class Request:
         method: "GET".
         target: Origin-form or ``*``: path and query as they came.
         version: "1.0" or "1.1".
-        headers: Names in lower case; underscore names already mapped.
+        headers: Names in lower case; underscore names already mapped. Another
+            request may have the same list: it isn't to be changed.
         fields: The same by name, repeated ones joined by ", ".
+        section: What an earlier head of the connection was read to, when this one
+            repeats it; None if it was read by itself.
         head: Its bytes, for whoever wants to show what runs.
         length: Bytes of the body, or ``framing.CHUNKED``.
         keep_alive: The client would keep the connection.
@@ -75,6 +81,7 @@ class Request:
         "keep_alive",
         "length",
         "method",
+        "section",
         "target",
         "upgrade",
         "version",
@@ -101,6 +108,7 @@ class Request:
         self.body: Body | None = None
         self.complete = True
         self.upgrade = b""
+        self.section: Section | None = None
 
     @property
     def body_size(self) -> int:
