@@ -33,6 +33,10 @@ _MARK: Final = b"~"
 _FORBIDDEN: Final = re.compile(
     rb"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]|\r(?=[^\n])|(?<!\r)\n"
 )
+# The same in three steps of C, for the many heads that have none of these.
+_ALLOWED: Final = bytes(
+    byte for byte in range(256) if byte in b"\t\r\n" or (byte >= 0x20 and byte != 0x7F)
+)
 
 # How a request line may begin, so that nobody waits for the end of a wrong one.
 _LINE_BEGUN: Final = re.compile(
@@ -97,7 +101,8 @@ class Parser:
         for name, value in headers:
             self._connection.on_header(name, value)
         self._step = self._read_behind_head
-        if self._connection.upgrades and offers_upgrade(headers):
+        upgrades = self._connection.upgrades and b"upgrade" in fields.lower()
+        if upgrades and offers_upgrade(headers):
             raise UPGRADE
         return rest
 
@@ -192,8 +197,22 @@ def offers_upgrade(headers: "Headers") -> bool:
 
 
 def refuse_forbidden(raw: bytearray, known: int, end: int) -> None:
-    """Raise if a byte from *known* to *end* is one that no head has."""
-    found = _FORBIDDEN.search(raw, max(0, known - 1), end)
+    """
+    Raise if a byte from *known* to *end* is one that no head has.
+
+    Hot: once per head. The search takes ten times as long as looking first
+    whether there is anything to find.
+    """
+    known = max(0, known - 1)
+    piece = raw[known:end]
+    ends = piece.count(b"\r\n")
+    if (
+        not piece.translate(None, _ALLOWED)
+        and ends == piece.count(b"\r")
+        and ends == piece.count(b"\n")
+    ):
+        return
+    found = _FORBIDDEN.search(raw, known, end)
     if found is not None:
         raise ProtocolError(f"byte 0x{raw[found.start()]:02x} in a head")
 
@@ -209,7 +228,9 @@ def parse_fields(line: bytes, fields: bytes) -> "Headers":
     Raises:
         ProtocolError: h11 wouldn't have it.
     """
-    marked = b"".join(_MARK + field for field in fields.splitlines(keepends=True))
+    marked = b""
+    if fields:
+        marked = _MARK + fields[:-2].replace(b"\r\n", b"\r\n" + _MARK) + b"\r\n"
     reader = h11.Connection(h11.SERVER)
     reader.receive_data(b"%s\r\nHost: h\r\n%s\r\n" % (line, marked))
     try:
