@@ -233,3 +233,32 @@ def test_files_are_sent_by_the_kernel() -> None:
                 assert (await reader.readexactly(8_000_003)).endswith(b"end")
 
         run(app, client)
+
+
+def test_a_large_body_that_nobody_reads_is_not_in_the_way() -> None:
+    """What came of it is here to its end: the next request is read."""
+    sent = asyncio.Event()
+
+    async def refuse(scope: Any, receive: Any, send: Any) -> None:
+        await sent.wait()
+        for _ in range(20):  # the rest comes meanwhile
+            await asyncio.sleep(0)
+        await hello({**scope, "path": "/refused"}, body_of_nothing, send)
+
+    async def client(reader: Any, writer: Any) -> None:
+        for size in (66_000, 70_000, 200_000):
+            sent.clear()
+            writer.write(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n" % size)
+            writer.write(b"\r\nb")
+            await asyncio.sleep(0)
+            writer.write(bytes(size - 1))
+            await writer.drain()
+            sent.set()
+            await reader.readuntil(b"POST /refused 0\n")
+
+    run(refuse, client)
+
+
+async def body_of_nothing() -> dict[str, object]:
+    """What hello reads in place of the body."""
+    return {"type": "http.request", "body": b"", "more_body": False}

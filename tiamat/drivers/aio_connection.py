@@ -180,7 +180,7 @@ class AioConnection(asyncio.Protocol):
         if body is not None and body.waiting:
             if cycle.over:
                 body.take()
-            elif body.waiting > _BODY_WAITING:
+            elif body.waiting > _BODY_WAITING and not request.complete:
                 self._pause()
         if http.holding:
             self._pause()
