@@ -284,8 +284,7 @@ class AioServer:
                     method_and_path(cycle.request), age, stack_of(cycle.task),
                 )  # fmt: skip
             if age >= timeouts.request and not cycle.timed_out and not cycle.over:
-                cycle.timed_out = True
-                cycle.task.cancel()
+                self._cancel(cycle, "request_timeout")
         if oldest:
             self.row.times[REQUEST_AT] = 0.0  # there are conversations only
 
@@ -319,10 +318,14 @@ class AioServer:
 
     def _cancel_running(self) -> None:
         for cycle in list(self.running):
-            self.service.log.warning(
-                "%s: cancelled, over graceful_timeout", method_and_path(cycle.request)
-            )
-            cycle.task.cancel()
+            self._cancel(cycle, "graceful_timeout")
+
+    def _cancel(self, cycle: Running, setting: str) -> None:
+        """End a request that is over its time; nobody is to blame for the rest."""
+        cycle.timed_out = True
+        where = method_and_path(cycle.request)
+        self.service.log.warning("%s: cancelled, over %s", where, setting)
+        cycle.task.cancel()
 
     async def _wait_until_empty(self, deadline: float) -> None:
         """Wait until nothing is connected and nothing runs."""
@@ -342,7 +345,9 @@ class AioServer:
             self._emptied.set_result(None)
 
     def close(self) -> None:
-        """Close everything now."""
+        """Close everything now; what still runs may be cancelled, and is no failure."""
+        for cycle in self.running:
+            cycle.timed_out = True
         if self._sweeper is not None:
             self._sweeper.cancel()
         for connection in list(self.connections):

@@ -92,7 +92,7 @@ class Cycle:
     Attributes:
         request, response, scope: Of this cycle.
         over: The response is complete, or nothing can come of it any more.
-        timed_out: It was cancelled for its age.
+        timed_out: It was cancelled, and not by the application; that is logged.
         told: Its age was logged.
         task: What runs it, for who wants to see its stack or to cancel it.
     """
@@ -350,7 +350,7 @@ class Cycle:
         where = method_and_path(self.request)
         log = self._gateway.log
         if self.timed_out:
-            log.warning("%s: cancelled, over request_timeout", where)
+            log.debug("%s: cancelled", where)
         elif isinstance(error, Disconnected) or (self.stream.gone and not self.over):
             log.debug("%s: the client has gone", where)
         elif isinstance(error, InvalidResponse):

@@ -254,7 +254,9 @@ class Conversation:
         """Log what went wrong, and say so to the client if it can still hear."""
         where = method_and_path(self.request)
         log = self._gateway.log
-        if is_disconnection(error) or (
+        if self.timed_out:
+            log.debug("%s: cancelled", where)
+        elif is_disconnection(error) or (
             self.socket.ended is not None and not isinstance(error, Exception)
         ):
             log.debug("%s: the client has gone", where)

@@ -25,6 +25,9 @@ from tiamat.workers.serving import (
 _RESERVE: Final = 0.2
 """The part of ``graceful_timeout`` that is kept for the lifespan's shutdown."""
 
+_LEAVE: Final = 0.5
+"""Seconds that tasks of the application have to clean up when the loop ends."""
+
 
 class ASGIWorker(Worker):
     """
@@ -169,10 +172,14 @@ class ASGIWorker(Worker):
         await aio.drain(deadline)
 
     def _close_loop(self) -> None:
-        """Let generators and threads of the loop end; then it is gone."""
+        """Let tasks and generators of the application end; then the loop is gone."""
         loop = self.loop
-        with suppress(Exception):
-            loop.run_until_complete(loop.shutdown_asyncgens())
+        if self.aio is not None:
+            self.aio.close()
+        if not self.aborted:  # else it is the loop that hangs
+            with suppress(Exception):
+                loop.run_until_complete(cancel_tasks())
+                loop.run_until_complete(loop.shutdown_asyncgens())
         asyncio.set_event_loop(None)
         loop.close()
 
@@ -199,6 +206,15 @@ class H11Worker(ASGIWorker):
     """The ASGI worker on h11."""
 
     parser = "h11"
+
+
+async def cancel_tasks() -> None:
+    """Cancel what the application has left running, as ``asyncio.run`` does."""
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    if tasks:
+        await asyncio.wait(tasks, timeout=_LEAVE)
 
 
 def parser_of(cfg: Config, default: str) -> Any:

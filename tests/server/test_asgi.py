@@ -1,0 +1,134 @@
+"""What becomes of requests under ASGI when something goes wrong, or the worker goes."""
+
+import http.client
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+
+import pytest
+from conftest import Serve
+from running import LIMIT, Load, Server, wait_until
+
+Begin = Callable[[Server, str], http.client.HTTPConnection]
+
+APP = "apps.asgi_life:app"
+
+every_worker = pytest.mark.parametrize("worker", ["asgi", "h11"])
+
+
+def notes(server: Server) -> list[str]:
+    """What the application has written down."""
+    try:
+        return (server.directory / "notes").read_text().splitlines()
+    except FileNotFoundError:
+        return []
+
+
+@pytest.fixture
+def begin() -> Iterator[Begin]:
+    """Send a request, and leave it at that; the connection closes with the test."""
+    with ExitStack() as stack:
+
+        def send(server: Server, path: str) -> http.client.HTTPConnection:
+            connection = http.client.HTTPConnection(*server.address, timeout=LIMIT)
+            stack.callback(connection.close)
+            connection.request("GET", path)
+            return connection
+
+        yield send
+
+
+@every_worker
+def test_a_blocked_loop_costs_one_worker(
+    serve: Serve, begin: Begin, worker: str
+) -> None:
+    """
+    Request and stack are in the log, the worker is killed, and another one serves.
+    """
+    server = serve(APP, "-k", worker, "--timeout=2")
+    server.expect("SIGKILL")
+    server.expect("Traceback")
+    begin(server, "/block")
+    wait_until(lambda: "blocked" in notes(server), "the request is in the application")
+    server.wait_for_log(r"silent for .*, killing; in the application: .*GET /block")
+    server.wait_for_log(r"asgi_life.py\", line \d+, in block")
+
+    assert server.get().text.isdigit()
+
+
+@every_worker
+def test_a_stuck_request_is_cancelled(serve: Serve, begin: Begin, worker: str) -> None:
+    """
+    503 if nothing was sent, else a body that doesn't end; others are served meanwhile.
+    """
+    server = serve(APP, "-k", worker, "--request-timeout=2")
+    stuck = begin(server, "/stuck")
+    late = begin(server, "/late")
+    wait_until(lambda: 2 == notes(server).count("stuck"), "both are stuck")
+    other = server.get()
+    stuck_answer = stuck.getresponse()
+    late_answer = late.getresponse()
+    with pytest.raises(http.client.IncompleteRead) as caught:
+        late_answer.read()
+
+    assert (200, 503, 200) == (other.status, stuck_answer.status, late_answer.status)
+    assert b"begun" == caught.value.partial
+    server.wait_for_log(r"GET /stuck: cancelled, over request_timeout")
+    server.wait_for_log(r"GET /late: cancelled, over request_timeout")
+    assert 2 == notes(server).count("cancelled")
+    assert other.text == server.get().text
+
+
+@every_worker
+def test_max_requests_loses_nothing(serve: Serve, worker: str) -> None:
+    """
+    A worker that has answered so many serves until its replacement is ready.
+    """
+    server = serve(APP, "-k", worker, "--workers=2", "--max-requests=50")
+    with Load(server.address) as load:
+        server.wait_for_log("retires: max_requests", times=4)
+
+    assert [] == load.losses
+    assert len(load.texts) >= 4
+
+
+def test_a_request_beyond_graceful_timeout_is_cancelled(
+    serve: Serve, begin: Begin
+) -> None:
+    """
+    The client hears 503 and the log which it was, without a word of a failure.
+    """
+    server = serve(APP, "-k", "asgi", "--graceful-timeout=3")
+    client = begin(server, "/stuck")
+    wait_until(lambda: "stuck" in notes(server), "the request is in the application")
+    server.signal(signal.SIGTERM)
+
+    assert 503 == client.getresponse().status
+    assert 0 == server.wait_for_exit()
+    assert 1 == server.log.count("GET /stuck")
+    server.wait_for_log("GET /stuck: cancelled, over graceful_timeout")
+    assert ["stuck", "cancelled", "shutdown", "cleaned up"] == notes(server)
+
+
+def test_streams_are_told_and_the_lifespan_ends_last(
+    serve: Serve, begin: Begin
+) -> None:
+    """
+    On a stop and on a reload: ``http.disconnect``, a whole response, the shutdown.
+    """
+    flags = ("-k", "asgi", "--graceful-timeout=20")
+    servers = [serve(APP, *flags), serve(APP, *flags)]
+    clients = [begin(server, "/stream") for server in servers]
+    answers = [client.getresponse() for client in clients]
+    for answer in answers:
+        assert b"." == answer.read(1)
+    for server, number in zip(servers, (signal.SIGTERM, signal.SIGHUP), strict=True):
+        server.signal(number)
+    servers[1].wait_for_log(r"gen=2 pid=\d+ serves")
+
+    for server, answer in zip(servers, answers, strict=True):
+        assert answer.read().endswith(b".end")
+        server.wait_for_log(r"gen=1 pid=\d+ exited")
+        assert ["http.disconnect", "shutdown", "cleaned up"] == notes(server)[:3]
+    assert 0 == servers[0].wait_for_exit()
+    assert servers[1].get().text.isdigit()
