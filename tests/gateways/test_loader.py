@@ -426,8 +426,8 @@ def test_frameworks_are_known() -> None:
     import quart
     import starlette.applications
     from asgiref.wsgi import WsgiToAsgi
-    from django.core.handlers.asgi import ASGIHandler  # type: ignore[import-untyped]
-    from django.core.handlers.wsgi import WSGIHandler  # type: ignore[import-untyped]
+    from django.core.handlers.asgi import ASGIHandler
+    from django.core.handlers.wsgi import WSGIHandler
     from werkzeug.middleware.proxy_fix import ProxyFix
     from werkzeug.wrappers import Request, Response
 
