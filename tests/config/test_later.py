@@ -10,6 +10,7 @@ def test_every_setting_of_gunicorns_is_known() -> None:
     """Ours and the later ones are all of gunicorn's (less one of its inner ones)."""
     added = {
         "boot_timeout",
+        "reload_watch",
         "max_surge",
         "max_unavailable",
         "limit_request_head",

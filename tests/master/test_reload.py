@@ -151,8 +151,9 @@ def test_a_candidate_that_dies_leaves_all_as_it_was(
         "    raise SystemExit(3)\n"
     )
     server.signal(signal.SIGHUP)
-    server.wait_for_log("reload refused, going on as before: the first worker")
+    server.wait_for_log("reload refused, going on as before: boot failed: the first")
 
     assert before == server.get().text
     assert [int(before)] == server.workers()
     assert not (tmp_path / "new").exists()
+

@@ -6,12 +6,34 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import tiamat
 from tiamat.config import later
 from tiamat.config.setting import Setting
 from tiamat.errors import ConfigError
+
+UVICORNS: Final = {
+    "--access-log": "--access-logfile=-",
+    "--app-dir": "--chdir",
+    "--factory": "'module:factory()'",
+    "--fd": "--bind fd://N",
+    "--host": "--bind HOST:PORT",
+    "--http": "--http-parser",
+    "--lifespan": "--asgi-lifespan",
+    "--limit-concurrency": "--worker-connections",
+    "--limit-max-requests": "--max-requests",
+    "--loop": "--asgi-loop",
+    "--port": "--bind HOST:PORT",
+    "--timeout-graceful-shutdown": "--graceful-timeout",
+    "--timeout-keep-alive": "--keep-alive",
+    "--uds": "--bind unix:PATH",
+    "--ws-max-size": "--websocket-max-message-size",
+    "--ws-per-message-deflate": "--websocket-compression",
+    "--ws-ping-interval": "--websocket-ping-interval",
+    "--ws-ping-timeout": "--websocket-ping-timeout",
+}
+"""Flags that people know from uvicorn, and how that is written here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +92,11 @@ def parse(settings: Iterable[Setting[Any]], words: Sequence[str], source: str) -
     known = list(settings)
     parser = make_parser(known)
     parser.source = source
-    found, rest = parser.parse_known_args(list(words))
-    if rest:
-        refuse(parser, rest)
+    # Else one of gunicorn's would be taken for the beginning of a longer one of ours.
+    later_ones = [word for word in words if word.partition("=")[0] in later.NAMES]
+    found, rest = parser.parse_known_args([w for w in words if w not in later_ones])
+    if later_ones or rest:
+        refuse(parser, [*later_ones, *rest])
     given = {setting.name: getattr(found, setting.name, None) for setting in known}
     return Flags(found.app, {k: v for k, v in given.items() if v is not None})
 
@@ -83,7 +107,7 @@ def make_parser(settings: Sequence[Setting[Any]]) -> Parser:
         prog="tiamat",
         usage="%(prog)s [flags] APP",
         formatter_class=Help,
-        description="Serve a WSGI application: %(prog)s module:name",
+        description="Serve a WSGI or ASGI application: %(prog)s module:name",
     )
     parser.add_argument(
         "app",
@@ -134,6 +158,8 @@ def refuse(parser: Parser, rest: Sequence[str]) -> NoReturn:
         raise ConfigError(f"{where}{later.complaint(later.NAMES[flag], flag)}")
     if not flag.startswith("-"):
         parser.error(f"one application is enough: what is {word!r}?")
+    if flag in UVICORNS:
+        parser.error(f"there is no flag {flag}; write {UVICORNS[flag]}")
     near = difflib.get_close_matches(flag, parser._option_string_actions, 1, 0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
     parser.error(f"there is no flag {flag}{hint}")

@@ -155,3 +155,15 @@ class Processes(Section):
             `max_surge` replaces them in their place.
         """,
     )
+    reload_watch = Setting(
+        "--reload-watch",
+        type=kinds.seconds,
+        default=10.0,
+        help="""
+            How long the workers of a reload must live for it to stay, in seconds.
+
+            Counted from when all of them serve. If one dies before, in whatever way,
+            the settings before the reload are in force again, and workers made of
+            them replace the new ones.
+        """,
+    )

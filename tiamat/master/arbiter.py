@@ -193,7 +193,7 @@ class Arbiter:
         self.stopping = True
         self.roster.target = 0
         self.roster.why_fewer = "the server stops"
-        self.reload.drop()
+        self.reload.supersede()
 
     def stop_at_once(self) -> None:
         """Don't let anybody finish anything."""
@@ -252,7 +252,7 @@ class Arbiter:
         """WINCH: no workers, until HUP or TTIN; not if it is a terminal's own."""
         if not self.stopping and not process.in_foreground():
             self.log.info("WINCH: no workers from now on")
-            self.reload.drop()
+            self.reload.supersede()
             self.keeper.set_target(0)
 
     def reopen_logs(self) -> None:
@@ -296,7 +296,10 @@ class Arbiter:
     def worker_exited(self, forked: "Forked", status: int) -> None:
         """A worker is gone; the roster says whether another one comes."""
         self.listen(forked, LAST_WORDS)
+        lost = forked.member.wanted
         self.keeper.bury(forked, status)
+        if lost and not self.stopping:
+            self.reload.lost(forked.member)
         if not (self.proven or self.stopping):
             attempts = self.roster.slot(forked.member.slot).failures
             if failure := deaths.failure_of_start(forked, status, attempts):

@@ -98,7 +98,7 @@ class Keeper:
         """Fork a worker, or try again later."""
         plan, generation = self.premises.plan, self.roster.generation
         if task.candidate and self.candidate_plan is not None:
-            plan, generation = self.candidate_plan, generation + 1
+            plan, generation = self.candidate_plan, self.roster.newest + 1
         now = monotonic()
         limit = plan.config.boot_timeout or math.inf
         member = Member(task.slot, generation, 0, now, now + limit)

@@ -7,6 +7,8 @@ HUP: new settings and new code, or everything stays as it is.
 3. Candidate. New addresses are bound and one worker is forked from all that is
    new. If it does not come to be ready, everything new is dropped.
 4. Commit. The new settings are in force, and the roster replaces worker by worker.
+5. Watch. Until ``reload_watch`` seconds after the last of them, a new worker that
+   dies brings back the old settings, and workers of the old generation.
 """
 
 import contextlib
@@ -14,6 +16,7 @@ import math
 import os
 import signal
 from collections.abc import Iterator
+from enum import Enum
 from time import monotonic
 from types import FrameType
 from typing import TYPE_CHECKING, Final
@@ -37,6 +40,20 @@ ANSWER: Final = 4000
 """The most bytes of what a trial has to say: a pipe takes as many at once."""
 
 
+class Outcome(Enum):
+    """What became of a reload; the number is an exit status."""
+
+    COMMITTED = 0
+    CONFIG_ERROR = 10
+    BOOT_FAILED = 11
+    CHECK_FAILED = 12
+    ROLLED_BACK = 13
+    SUPERSEDED = 14
+
+    def __str__(self) -> str:
+        return self.name.lower().replace("_", " ")
+
+
 class Reload:
     """
     The reload that is under way, if any.
@@ -44,24 +61,32 @@ class Reload:
     Attributes:
         trial: the process that tries the new settings.
         plan: what the candidate is made of.
+        roll: what can still be undone, behind the commit.
         again: whether HUP came meanwhile.
+        last: what became of the last reload that is over.
     """
 
     def __init__(self, arbiter: "Arbiter") -> None:
         self.arbiter = arbiter
         self.trial: Trial | None = None
         self.plan: Plan | None = None
+        self.roll: Roll | None = None
         self.again = False
         self.dropped = False
+        self.last: Outcome | None = None
 
     @property
     def running(self) -> bool:
-        """Whether it is not decided yet."""
-        return self.trial is not None or self.plan is not None
+        """Whether a further one has to wait for it."""
+        rolling = self.roll is not None and not self.roll.complete
+        return self.trial is not None or self.plan is not None or rolling
 
     @property
     def deadline(self) -> float:
         """When ``look_after`` wants to be called."""
+        if self.roll is not None:
+            due = not self.roll.complete and self.arbiter.roster.complete
+            return monotonic() if due else self.roll.until
         return self.trial.deadline if self.trial else math.inf
 
     def request(self, now: float) -> None:
@@ -69,18 +94,25 @@ class Reload:
         if self.running:
             self.again = True
             return
+        if self.roll is not None:
+            self.end(Outcome.COMMITTED)
         try:
             self.trial = Trial(self.arbiter.premises.plan, now)
         except OSError as error:
-            self.refuse(f"can't fork: {error.strerror}")
+            self.refuse(Outcome.BOOT_FAILED, f"can't fork: {error.strerror}")
 
     def look_after(self, now: float) -> None:
-        """End a trial that takes too long; notice that the candidate is lost."""
+        """End a trial that takes too long; notice how candidate and roll get on."""
         if self.trial is not None and now >= self.trial.deadline:
             self.trial.kill()
             self.trial.deadline = math.inf
         if self.plan is not None and not self.arbiter.roster.trying:
-            self.refuse("the first worker of the new generation did not come to serve")
+            self.refuse(
+                Outcome.BOOT_FAILED,
+                "the first worker of the new generation did not come to serve",
+            )
+        if self.roll is not None:
+            self.look_after_roll(self.roll, now)
 
     def reaped(self, pid: int, status: int) -> bool:
         """Go on after the trial; whether *pid* was it."""
@@ -97,20 +129,23 @@ class Reload:
             most = self.arbiter.keeper.most
             self.plan = new_plan(self.arbiter.premises.plan, most)
         except TiamatError as error:
-            self.refuse(str(error))
+            self.refuse(Outcome.CONFIG_ERROR, str(error))
         else:
             self.arbiter.keeper.candidate_plan = self.plan
             self.arbiter.roster.trying = True
         return True
 
-    def refuse(self, reason: str) -> None:
+    def refuse(self, outcome: Outcome, reason: str) -> None:
         """Say why there is no reload, and drop what was prepared for it."""
-        self.arbiter.log.error("reload refused, going on as before: %s", reason)
+        self.arbiter.log.error(
+            "reload refused, going on as before: %s: %s", outcome, reason
+        )
         self.drop()
+        self.end(outcome)
         self.next()
 
     def drop(self) -> None:
-        """Let go of what was prepared, and of the candidate."""
+        """Let go of what was prepared, and of the candidate; what rolls, stays."""
         if self.trial is not None:
             self.trial.kill()
             self.dropped = True
@@ -118,6 +153,19 @@ class Reload:
             self.plan.listeners.without(self.arbiter.premises.plan.listeners).close()
         self.plan = None
         self.arbiter.roster.abandon()
+
+    def supersede(self) -> None:
+        """There is something else to do than to reload."""
+        if self.trial is None and self.plan is None and self.roll is None:
+            return
+        self.drop()
+        if self.roll is not None and not self.roll.complete:
+            self.arbiter.premises.settle(self.roll.before)
+        self.end(Outcome.SUPERSEDED)
+
+    def end(self, outcome: Outcome) -> None:
+        """Nothing can change any more what became of it."""
+        self.last, self.roll = outcome, None
 
     def next(self) -> None:
         """Begin the reload that was asked for meanwhile."""
@@ -133,17 +181,94 @@ class Reload:
         try:
             before = arbiter.premises.change(plan)
         except Exception as error:  # a logger class of the user's may raise anything
-            self.refuse(str(error))
+            self.refuse(Outcome.CONFIG_ERROR, str(error))
             return
         self.plan = None
+        self.roll = Roll(before, arbiter.roster.generation)
         arbiter.log.info(
             "%s is ready: generation %d takes over", candidate, candidate.generation
         )
         arbiter.roster.commit(candidate)
-        arbiter.premises.settle(before)
         arbiter.server.call("on_reload", arbiter.server)
         arbiter.keeper.set_target(plan.config.workers)
+
+    # --- Behind the commit --------------------------------------------------------
+
+    def look_after_roll(self, roll: "Roll", now: float) -> None:
+        """Notice that every worker is a new one, and that they have proved good."""
+        arbiter = self.arbiter
+        if not roll.complete and arbiter.roster.complete:
+            watch = arbiter.premises.config.reload_watch
+            roll.until = now + watch
+            arbiter.premises.settle(roll.before)
+            arbiter.log.info(
+                "reload: every worker is of generation %d", arbiter.roster.generation
+            )
+            if self.again or not watch:
+                self.end(Outcome.COMMITTED)
+                self.next()
+        elif now >= roll.until:
+            arbiter.log.info(
+                "reload: %s, generation %d has proved good",
+                *(Outcome.COMMITTED, arbiter.roster.generation),
+            )
+            self.end(Outcome.COMMITTED)
+
+    def lost(self, member: "Member") -> None:
+        """A worker has died that nobody wanted to: of the new ones that is too much."""
+        roll, arbiter = self.roll, self.arbiter
+        if roll is None or member.generation != arbiter.roster.generation:
+            return
+        try:
+            before = arbiter.premises.change(self.plan_before(roll))
+        except Exception as error:  # an address, a file, a logger class
+            arbiter.log.error("reload: can't go back, so going on: %s", error)
+            self.end(Outcome.COMMITTED)
+            self.next()
+            return
+        arbiter.log.error(
+            "reload: %s to generation %d, since %s died",
+            *(Outcome.ROLLED_BACK, roll.generation, member),
+        )
+        arbiter.roster.roll_back(roll.generation)
+        arbiter.premises.settle(before)
+        arbiter.keeper.set_target(arbiter.premises.config.workers)
+        self.end(Outcome.ROLLED_BACK)
         self.next()
+
+    def plan_before(self, roll: "Roll") -> Plan:
+        """
+        What the workers of the old generation were made of.
+
+        Raises:
+            TiamatError: an address of theirs was given up, and is taken by now.
+        """
+        old = roll.before
+        if not roll.complete:
+            return old
+        listeners = self.arbiter.premises.plan.listeners.rebound(old.config, never)
+        return Plan(old.config, old.worker_class, listeners)
+
+
+class Roll:
+    """
+    A reload that is in force, as long as it can be undone.
+
+    Attributes:
+        before: what the old workers are made of.
+        generation: of them.
+        until: when the new ones have proved good; infinite until all are new.
+    """
+
+    def __init__(self, before: Plan, generation: int) -> None:
+        self.before = before
+        self.generation = generation
+        self.until = math.inf
+
+    @property
+    def complete(self) -> bool:
+        """Whether every worker is a new one."""
+        return self.until < math.inf
 
 
 class Trial:

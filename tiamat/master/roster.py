@@ -96,6 +96,11 @@ class Member:
         """Whether it serves, or will, and nobody wants it replaced."""
         return self.state in {B, R, S} and not self.due
 
+    @property
+    def wanted(self) -> bool:
+        """Whether its end, now, would be a loss."""
+        return self.state is not D and not self.due
+
     def move(self, event: Event, now: float) -> None:
         """
         Note an event.
@@ -172,6 +177,7 @@ class Roster:
     Attributes:
         target: how many workers shall serve.
         generation: of the workers that stay; raised when a candidate is ready.
+        newest: the highest that there ever was.
         trying: whether a candidate is wanted, or boots.
         max_surge: how many processes more than ``target`` there may be.
         max_unavailable: in how many slots a worker may retire before its
@@ -181,7 +187,7 @@ class Roster:
 
     def __init__(self, target: int) -> None:
         self.target = target
-        self.generation = 1
+        self.generation = self.newest = 1
         self.trying = False
         self.max_surge = 1
         self.max_unavailable = 0
@@ -236,10 +242,21 @@ class Roster:
     def commit(self, candidate: Member) -> None:
         """The candidate is good: all workers of older generations are due."""
         candidate.candidate = self.trying = False
-        self.generation = candidate.generation
+        self.generation = self.newest = candidate.generation
         for member in self.members():
             if member.generation < self.generation:
                 member.due = member.due or "reload"
+        for slot in self.slots.values():
+            slot.failures, slot.retry_at = 0, 0.0
+
+    def roll_back(self, generation: int) -> None:
+        """The generation before is to stay; what serves of the new one, is due."""
+        self.generation = generation
+        for member in self.members():
+            if member.generation != generation:
+                member.due = member.due or "rolled back"
+            elif member.due == "reload":
+                member.due = ""
         for slot in self.slots.values():
             slot.failures, slot.retry_at = 0, 0.0
 
@@ -276,7 +293,7 @@ class Roster:
             that is there already, since this one was condemned.
         """
         slot = self.slots[member.slot]
-        lost = member.state is not D and not member.due
+        lost = member.wanted
         member.move(Event.EXIT, now)
         slot.members.remove(member)
         if not slot.members and slot.number >= self.target:
