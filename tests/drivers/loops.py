@@ -1,8 +1,8 @@
 """
 A loop on a real socket, in a thread, around one application.
 
-``KIND`` says whether the application runs in place or in a pool of four threads;
-the fixture ``kind`` sets it, so that each test of a driver runs with both.
+``KIND`` says whether the application runs in place, in a pool of four threads, or in
+greenlets; the fixture ``kind`` sets it, so that each test of a driver runs with all.
 """
 
 import logging
@@ -14,10 +14,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import gevent
+import pytest
+
 from tiamat.drivers.evented import EventedLoop
 from tiamat.drivers.pool import Pool
 from tiamat.drivers.pooled import PooledLoop
-from tiamat.drivers.service import Timeouts, WSGIService
+from tiamat.drivers.service import Finished, Timeouts, WSGIService
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
@@ -27,51 +30,72 @@ from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser_httptools import Parser
 from tiamat.system.scoreboard import Scoreboard
 from tiamat.system.signals import Wakeup
+from tiamat.workers.green_loop import GreenLoop
 
 KIND = "sync"
 
 LOG = logging.getLogger("tests.drivers")
 
+BUFFERED = pytest.mark.parametrize("kind", ["sync", "threads"], indirect=True)
+"""Of tests about what waits outside of the application; greens wait inside."""
+
 
 class Running:
-    """A loop at work, and the address that it serves."""
+    """
+    A loop at work, and the address that it serves.
 
-    def __init__(
-        self,
-        app: Any,
-        timeouts: Timeouts,
-        limits: Limits,
-        parser: ParserFactory,
-        names: Names,
-    ) -> None:
+    Args:
+        app: What is served.
+        kind: How: "sync", "threads" or "greens".
+        busiest: Of greens, how many requests may be in the application at a time.
+        options: Of the service.
+    """
+
+    loop: EventedLoop
+
+    def __init__(self, app: Any, kind: str, busiest: int, **options: Any) -> None:
+        self.kind = kind
+        self.busiest = busiest
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.address: tuple[str, int] = self.listener.getsockname()
         self.listener.setblocking(False)
-        common = CommonHeaders(b"tiamat")
-        gateway = WSGIGateway(app, common, LOG)
-        service = WSGIService(
-            gateway=gateway,
+        self.gateway = WSGIGateway(app, CommonHeaders(b"tiamat"), LOG)
+        self.service = WSGIService(
+            gateway=self.gateway,
             environs=Environs(),
             log=LOG,
-            limits=limits,
-            names=names,
-            parser=parser,
-            timeouts=timeouts,
+            **{
+                "limits": Limits(),
+                "names": Names("drop"),
+                "parser": Parser,
+                "timeouts": Timeouts(),
+                **{name: value for name, value in options.items() if value is not None},
+            },
         )
-        row = Scoreboard(4).take()
-        self.loop: EventedLoop
-        if KIND == "threads":
-            self.loop = PooledLoop([self.listener], service, row, gateway.run)
-            wakeup = self.wakeup = Wakeup()
-            self.pool = Pool(self.loop, 4, wakeup, wakeup.clear)
-        else:
-            self.loop = EventedLoop([self.listener], service, row, gateway.run)
+        self.row = Scoreboard(4).take()
         self.stopping = False
         self.draining = False
-        self.loop.accept()
-        run = self.run_pool if KIND == "threads" else self.run
-        self.thread = threading.Thread(target=run)
+        self.made = threading.Event()
+        if kind == "threads":
+            self.loop = PooledLoop(*self.parts)
+            wakeup = self.wakeup = Wakeup()
+            self.pool = Pool(self.loop, 4, wakeup, wakeup.clear)
+        elif kind == "sync":
+            self.loop = EventedLoop(*self.parts)
+        runs = {
+            "sync": self.run, "threads": self.run_pool, "greens": self.run_greens
+        }  # fmt: skip
+        if kind != "greens":
+            self.loop.accept()
+            self.made.set()
+        self.thread = threading.Thread(target=runs[kind])
         self.thread.start()
+        self.made.wait()
+
+    @property
+    def parts(self) -> tuple[Any, ...]:
+        """What every loop is made of."""
+        return [self.listener], self.service, self.row, self.gateway.run
 
     def run(self) -> None:
         while not self.stopping:
@@ -99,17 +123,40 @@ class Running:
         loop.close()
         self.wakeup.close()
 
+    def run_greens(self) -> None:
+        """Do what the gevent worker does, in a hub of this thread."""
+        loop = self.loop = GreenLoop(
+            *self.parts, hub=gevent.get_hub(), spawn=gevent.Greenlet
+        )
+        loop.busiest = self.busiest
+        loop.accept()
+        self.made.set()
+        while not self.stopping:
+            gevent.sleep(0.02)
+            loop.sweep_soon()
+            loop.soon()
+        if self.draining:
+            loop.close_listeners()
+            deadline = time.monotonic() + 20
+            while loop.connections and time.monotonic() < deadline:
+                loop.hasten()
+                loop.soon()
+                gevent.sleep(0.02)
+        loop.close()
+        gevent.get_hub().destroy(destroy_loop=True)
+        assert loop.failure is None
+
     @property
     def handled(self) -> int:
         """How many requests the application has answered."""
-        if KIND == "threads":
+        if self.kind == "threads":
             return sum(seat.handled for seat in self.pool.seats)
         return self.loop.handled
 
     def change(self, name: str, value: object) -> Any:
         """Change what was chosen at construction; return what it was."""
         before = getattr(self.loop, name)
-        if KIND != "threads":
+        if self.kind != "threads":
             setattr(self.loop, name, value)
             return before
         with self.pool._starting:  # a seat that is being made would keep the old one
@@ -154,14 +201,21 @@ def running(
     limits: Limits | None = None,
     parser: ParserFactory = Parser,
     names: Names | None = None,
+    *,
+    kind: str = "",
+    busiest: int = 1000,
+    finished: Finished | None = None,
 ) -> Iterator[Running]:
     """Serve *app* for the length of a ``with``."""
     server = Running(
         app,
-        timeouts or Timeouts(),
-        limits or Limits(),
-        parser,
-        Names("drop") if names is None else names,
+        kind or KIND,
+        busiest,
+        timeouts=timeouts,
+        limits=limits,
+        parser=parser,
+        names=names,
+        finished=finished,
     )
     try:
         yield server

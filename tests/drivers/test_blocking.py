@@ -1,4 +1,4 @@
-"""One connection in a thread of its own: its requests, their bodies, its end."""
+"""Connections whose application waits itself: bodies, readers, the end."""
 
 import re
 import socket
@@ -6,18 +6,23 @@ import threading
 from typing import Any
 
 import pytest
-from drivers.hosts import hosting, make_host
-from drivers.loops import read_all, read_until
+from drivers.loops import read_all, read_until, running, send_file
 from protocol.wire import PARSERS, Case, cases
 from running import wait_until
 
-from tiamat.drivers.blocking import BlockingConnection
 from tiamat.drivers.service import Timeouts
 from tiamat.gateways.wsgi_input import BodyError, ClientDisconnected
+from tiamat.protocol.headers import Names
 from tiamat.protocol.limits import Limits
+
+pytestmark = [
+    pytest.mark.usefixtures("kind"),
+    pytest.mark.parametrize("kind", ["greens"], indirect=True),
+]
 
 PLAIN = [("Content-Type", "text/plain")]
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
+LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
 POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n"
 
 
@@ -44,7 +49,7 @@ def test_requests_of_a_connection_are_answered_in_order() -> None:
     """
     One after the other, and several that came at once.
     """
-    with hosting(echo) as server, server.connect() as sock:
+    with running(echo) as server, server.connect() as sock:
         sock.sendall(GET % b"1")
         first = read_until(sock, b"/1.")
         sock.sendall(GET % b"2" + GET % b"3")
@@ -67,7 +72,7 @@ def test_a_body_is_read_while_it_comes() -> None:
         start_response("200 OK", PLAIN)
         return [first + environ["wsgi.input"].read() + b"."]
 
-    with hosting(app) as server, server.connect() as sock:
+    with running(app) as server, server.connect() as sock:
         sock.sendall(POST % (8, b"") + b"one\n")
 
         assert lines.acquire(timeout=20)
@@ -80,7 +85,7 @@ def test_the_first_read_asks_for_the_body(parser: str) -> None:
     """
     100 Continue is sent when the application reads; the connection goes on.
     """
-    with hosting(echo, parser=PARSERS[parser]) as server, server.connect() as sock:
+    with running(echo, parser=PARSERS[parser]) as server, server.connect() as sock:
         sock.sendall(POST % (2, b"Expect: 100-continue\r\n"))
         interim = read_until(sock, b"\r\n\r\n")
         sock.sendall(b"ab")
@@ -96,7 +101,7 @@ def test_who_does_not_read_asks_for_no_body() -> None:
     """
     No 100: the answer says that the connection closes, since the body may come.
     """
-    with hosting(deaf) as server:
+    with running(deaf) as server:
         answer = server.ask(POST % (2, b"Expect: 100-continue\r\n"))
 
     assert answer.startswith(b"HTTP/1.1 200 OK")
@@ -107,7 +112,7 @@ def test_a_body_that_nobody_reads_is_skipped() -> None:
     """
     The next request on the connection begins behind it.
     """
-    with hosting(deaf) as server, server.connect() as sock:
+    with running(deaf) as server, server.connect() as sock:
         sock.sendall(POST % (100_000, b"") + b"x" * 50_000)
         read_until(sock, b"deaf.")
         sock.sendall(b"x" * 50_000 + GET % b"")
@@ -119,7 +124,7 @@ def test_a_large_body_that_nobody_reads_costs_the_connection() -> None:
     """
     The answer arrives all the same: no reset overtakes it.
     """
-    with hosting(deaf) as server, server.connect() as sock:
+    with running(deaf) as server, server.connect() as sock:
         sock.sendall(POST % (10_000_000, b"") + b"x" * 100_000)
 
         assert read_all(sock).endswith(b"deaf.")
@@ -131,7 +136,7 @@ def test_a_body_beyond_its_limit_is_refused() -> None:
     """
     head = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
     limits = Limits(request_body=5)
-    with hosting(echo, limits=limits) as server, server.connect() as sock:
+    with running(echo, limits=limits) as server, server.connect() as sock:
         sock.sendall(head)
         sock.sendall(b"4\r\nabcd\r\n4\r\nabcd\r\n")
         answer = read_all(sock)
@@ -156,7 +161,7 @@ def test_an_application_hears_that_its_client_has_gone() -> None:
             raise
         return []
 
-    with hosting(app) as server:
+    with running(app) as server:
         with server.connect() as sock:
             sock.sendall(POST % (8, b"") + b"one\n")
         assert heard.wait(20)
@@ -168,7 +173,7 @@ def test_a_response_reaches_who_has_ended_his_side() -> None:
     """
     Half-closed is not gone.
     """
-    with hosting(echo) as server, server.connect() as sock:
+    with running(echo) as server, server.connect() as sock:
         sock.sendall(GET % b"1")
         sock.shutdown(socket.SHUT_WR)
 
@@ -187,7 +192,7 @@ def test_who_sends_too_slowly_hears_408(sent: bytes, timeouts: Timeouts) -> None
     """
     Of a head or of a body that stalls.
     """
-    with hosting(echo, timeouts=timeouts) as server:
+    with running(echo, timeouts=timeouts) as server:
         assert [408] == statuses(server.ask(sent))
 
 
@@ -197,13 +202,13 @@ def test_who_says_nothing_is_closed(sent: bytes) -> None:
     Without a word, at first or behind a response.
     """
     timeouts = Timeouts(header=0.1, keepalive=0.1)
-    with hosting(echo, timeouts=timeouts) as server:
+    with running(echo, timeouts=timeouts) as server:
         assert [408] != statuses(server.ask(sent))
 
 
 def test_a_reader_that_takes_nothing_is_given_up() -> None:
     """
-    The thread that writes to it is free again.
+    The greenlet that writes to it is free again.
     """
 
     def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
@@ -211,14 +216,14 @@ def test_a_reader_that_takes_nothing_is_given_up() -> None:
         return [b"x" * 50_000_000]
 
     timeouts = Timeouts(write=0.2)
-    with hosting(app, timeouts=timeouts) as server, server.connect() as sock:
+    with running(app, timeouts=timeouts) as server, server.connect() as sock:
         sock.sendall(GET % b"")
         sock.recv(1)
         wait_until(
-            lambda: server.host.handled and not server.host.connections, "it is over"
+            lambda: server.loop.handled and not server.loop.connections, "it is over"
         )
 
-    assert 1 == server.host.handled
+    assert 1 == server.loop.handled
 
 
 def test_what_follows_a_response_is_told() -> None:
@@ -230,11 +235,77 @@ def test_what_follows_a_response_is_told() -> None:
     def finished(*args: Any) -> None:
         told.append(args)
 
-    with hosting(echo, finished=finished) as server:
+    with running(echo, finished=finished) as server:
         server.ask(GET % b"1" + b"nonsense\r\n\r\n")
 
     assert [200, 400] == [args[1].status for args in told]
     assert ["GET", None] == [args[0] and args[0].method for args in told]
+
+
+# --- What it writes -----------------------------------------------------------------
+
+
+def test_a_slow_reader_gets_all() -> None:
+    """
+    Far more than the kernel holds, in one piece and in many.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", PLAIN)
+        return [b"a" * 3_000_000, b"b" * 10, b"c" * 3_000_000]
+
+    with running(app) as server:
+        answer = server.ask(LAST)
+
+    assert 3_000_000 == answer.count(b"a" * 1000) * 1000
+    assert answer.endswith(b"c" * 1000 + b"\r\n0\r\n\r\n")
+
+
+def test_a_reader_holds_up_nobody_else() -> None:
+    """
+    Who reads nothing costs a greenlet; others are served.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", PLAIN)
+        return [b"x" * (50_000_000 if environ["PATH_INFO"] == "/large" else 1) + b"."]
+
+    with running(app) as server, server.connect() as deaf:
+        deaf.sendall(GET % b"large")
+        deaf.recv(1)
+
+        assert server.ask(LAST).endswith(b"x.")
+
+
+def test_a_file_is_sent_by_the_kernel() -> None:
+    """
+    Whole, behind its head, also to who reads slowly.
+    """
+    with running(send_file) as server, server.connect() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        sock.sendall(LAST)
+
+        assert read_all(sock).endswith(b"\r\n\r\n" + b"f" * 1_000_000)
+
+
+def test_an_application_may_take_the_connection() -> None:
+    """
+    It speaks alone from then on, and the connection closes behind it.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        sock = environ["gunicorn.socket"]
+        sock.sendall(b"what it likes, ")
+        sock.sendall(sock.recv(100))
+        return []
+
+    upgrade = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    with running(app) as server, server.connect() as sock:
+        sock.sendall(upgrade)
+        first = sock.recv(15)
+        sock.sendall(b"and hears")
+
+        assert b"what it likes, and hears" == first + read_all(sock)
 
 
 # --- The wire corpus ---------------------------------------------------------------
@@ -256,31 +327,26 @@ class Ear:
 def put(case: Case, parser: str, piece: int) -> tuple[Ear, bytes]:
     """Send the bytes of *case*, so many at a time; what was heard and answered."""
     ear = Ear()
-    host = make_host(
-        ear,
-        limits=case.limits,
-        parser=PARSERS[parser],
-        header_map=case.header_map,
-        timeouts=Timeouts(keepalive=20.0),
-    )
-    ours, theirs = socket.socketpair()
-    base = host.service.environs.base("a", "80", "http")
-    connection = BlockingConnection(host, ours, ("", ""), base)
-    thread = threading.Thread(target=connection.run)
-    thread.start()
-    with theirs:
-        theirs.settimeout(20)
+    with (
+        running(
+            ear,
+            Timeouts(keepalive=20.0),
+            case.limits,
+            PARSERS[parser],
+            Names(case.header_map),
+        ) as server,
+        server.connect() as sock,
+    ):
         try:
             for start in range(0, len(case.wire), piece):
-                theirs.sendall(case.wire[start : start + piece])
-            theirs.shutdown(socket.SHUT_WR)
+                sock.sendall(case.wire[start : start + piece])
+            sock.shutdown(socket.SHUT_WR)
         except OSError:
             pass  # it has refused already
         try:
-            answer = read_all(theirs)
+            answer = read_all(sock)
         except ConnectionResetError:
             answer = b""
-    thread.join(20)
     return ear, answer
 
 

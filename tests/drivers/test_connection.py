@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drivers.loops import read_all, running, send_file
+from drivers.loops import BUFFERED, read_all, running, send_file
 from running import wait_until
 
 from tiamat.drivers.evented import READ_SIZE
@@ -87,6 +87,7 @@ def count(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [b"%d bytes" % size]
 
 
+@BUFFERED
 def test_a_body_without_room_on_the_disk_is_refused_and_nobody_else(
     tmp_path: Path,
 ) -> None:
@@ -211,6 +212,7 @@ def test_what_was_no_request_is_reported_too() -> None:
     assert [(400, len(answer.partition(b"\r\n\r\n")[2]))] == reported
 
 
+@BUFFERED
 def test_a_body_that_nobody_will_read_leaves_no_file() -> None:
     """
     A request that is refused with its body already spooled gives the file back.
@@ -229,6 +231,7 @@ def test_a_body_that_nobody_will_read_leaves_no_file() -> None:
     assert (b"400", [True]) == (answer.split()[1], [file.closed for file in files])
 
 
+@BUFFERED
 def test_a_body_that_stalls_gets_408() -> None:
     """
     A body of which no byte comes for the body timeout is waited for no longer.

@@ -1,11 +1,10 @@
 """The selector loop: who waits for whom."""
 
-import errno
 import socket
 from typing import Any
 
 import pytest
-from drivers.loops import read_all, read_until, running
+from drivers.loops import BUFFERED, read_all, read_until, running
 from protocol.wire import PARSERS, cases
 from running import wait_until
 
@@ -208,56 +207,6 @@ def test_a_connection_yields_to_an_idle_worker() -> None:
     assert behind.endswith(b"/two")
 
 
-def test_at_the_limit_the_longest_silent_connection_makes_room() -> None:
-    """
-    A new client is served, however many say nothing; the oldest of those goes.
-    """
-    with running(echo_path) as server:
-        server.loop.service.limit_connections = 3
-        silent = []
-        for _ in range(3):
-            silent.append(server.connect())
-            wait_until(lambda: server.loop.connections == len(silent), "it is open")
-        answer = server.ask(LAST % b"new")
-        gone = silent[0].recv(1)
-        silent[2].sendall(LAST % b"late")
-        late = read_all(silent[2])
-        for sock in silent:
-            sock.close()
-
-    assert (b"/new", b"", b"/late") == (answer[-4:], gone, late[-5:])
-
-
-class Exhausted(socket.socket):
-    """A listener that can't accept for want of descriptors, as often as told."""
-
-    times = 0
-    tries = 0
-
-    def accept(self) -> Any:
-        self.tries += 1
-        if self.times:
-            self.times -= 1
-            raise OSError(errno.EMFILE, "Too many open files")
-        return super().accept()
-
-
-def test_without_descriptors_accepting_pauses(caplog: pytest.LogCaptureFixture) -> None:
-    """
-    The loop sleeps meanwhile, says so once, and then serves who waited.
-    """
-    with running(echo_path) as server:
-        listener = Exhausted(fileno=server.listener.detach())
-        listener.setblocking(False)
-        listener.times = 2
-        server.loop._listeners[listener.fileno()] = listener
-        answer = server.ask(LAST % b"late")
-
-    assert answer.endswith(b"/late")
-    assert 3 == listener.tries
-    assert 2 == caplog.text.count("accept: Too many open files, pausing")
-
-
 def test_an_idle_connection_is_answered_while_draining() -> None:
     """
     It stays for its next request, hears that this is the last, and the drain ends.
@@ -282,6 +231,7 @@ def test_an_idle_connection_is_answered_while_draining() -> None:
     )
 
 
+@BUFFERED
 def test_a_slow_reader_gets_all_while_draining() -> None:
     """
     Only idle connections are short of time then, not who still reads.

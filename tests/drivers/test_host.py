@@ -1,31 +1,59 @@
-"""What connections share: places in the application, deadlines, the end."""
+"""Greenlets that serve: places in the application, who is late, the end."""
 
-import threading
 from typing import Any
 
-from drivers.hosts import hosting
-from drivers.loops import read_all, read_until
+import gevent
+import pytest
+from drivers.loops import read_all, read_until, running
 from running import wait_until
+
+pytestmark = [
+    pytest.mark.usefixtures("kind"),
+    pytest.mark.parametrize("kind", ["greens"], indirect=True),
+]
 
 PLAIN = [("Content-Type", "text/plain")]
 GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 class Gate:
-    """An application that answers when the test lets it."""
+    """An application that answers when the test lets it; others run meanwhile."""
 
-    def __init__(self) -> None:
+    def __init__(self, places: int = 0) -> None:
         self.inside = 0
         self.most = 0
-        self.open = threading.Semaphore(0)
+        self.served: list[object] = []
+        self.places = places
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
         self.inside += 1
         self.most = max(self.most, self.inside)
-        self.open.acquire(timeout=20)
+        while not self.places:
+            gevent.sleep(0.01)
+        self.places -= 1
         self.inside -= 1
+        self.served.append(gevent.getcurrent())
         start_response("200 OK", PLAIN)
         return [b"out."]
+
+
+def test_who_waits_in_the_application_lets_others_be_served() -> None:
+    """
+    By another greenlet; who answers at once needs none of its own.
+    """
+    gate = Gate(places=2)
+    with running(gate) as server, server.connect() as one, server.connect() as two:
+        for sock in (one, two):
+            sock.sendall(GET % b"")
+            read_until(sock, b"out.")
+        for sock in (one, two):
+            sock.sendall(GET % b"")
+        wait_until(lambda: gate.inside == 2, "both are in the application")
+        gate.places = 2
+        for sock in (one, two):
+            read_until(sock, b"out.")
+
+    assert 3 == len(set(gate.served[2:])) + len(set(gate.served[:2]))
 
 
 def test_no_more_requests_than_there_are_places() -> None:
@@ -33,20 +61,64 @@ def test_no_more_requests_than_there_are_places() -> None:
     A third one waits for one of two; all are answered, and all places free again.
     """
     gate = Gate()
-    with hosting(gate, busiest=2) as server:
+    with running(gate, busiest=2) as server:
+        loop: Any = server.loop
         socks = [server.connect() for _ in range(3)]
         for sock in socks:
             sock.sendall(GET % b"")
-        wait_until(lambda: server.host.turns and gate.inside == 2, "one waits")
-        for _ in socks:
-            gate.open.release()
+        wait_until(lambda: gate.inside == 2 and loop.paused, "one waits")
+        gate.places = 3
         for sock in socks:
             assert read_until(sock, b"out.").endswith(b"out.")
             sock.close()
-        wait_until(lambda: not server.host.active, "the places are free")
+        wait_until(lambda: not loop.active, "the places are free")
 
     assert 2 == gate.most
-    assert not server.host.pressed
+    assert not loop.paused
+
+
+def test_greenlets_that_nobody_needs_end() -> None:
+    """
+    A rush leaves some behind for the next one, and no more.
+    """
+    gate = Gate()
+    with running(gate) as server:
+        loop: Any = server.loop
+        socks = [server.connect() for _ in range(40)]
+        for sock in socks:
+            sock.sendall(GET % b"")
+        wait_until(lambda: gate.inside == 40, "all are in the application")
+        gate.places = 40
+        for sock in socks:
+            read_until(sock, b"out.")
+            sock.close()
+        wait_until(lambda: not loop.active, "all are through")
+
+        assert 16 == len(loop.resting)
+        assert 40 == len(set(gate.served))
+
+
+def test_who_sends_many_requests_at_once_lets_others_run() -> None:
+    """
+    One of them is served in a turn: another client is not behind them all.
+    """
+    order: list[str] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        order.append(environ["PATH_INFO"])
+        start_response("200 OK", PLAIN)
+        return [b"out."]
+
+    with running(app) as server, server.connect() as many, server.connect() as one:
+        loop: Any = server.loop
+        wait_until(lambda: loop.connections == 2, "both are here")
+        many.sendall(GET % b"many" * 5)
+        while order.count("/many") < 5:
+            one.sendall(GET % b"one")
+            read_until(one, b"out.")
+
+    assert 5 == order.count("/many")
+    assert "/one" in order
 
 
 def test_an_old_request_is_told_once() -> None:
@@ -54,56 +126,37 @@ def test_an_old_request_is_told_once() -> None:
     And the row shows it as long as it is in the application.
     """
     gate = Gate()
-    with hosting(gate) as server, server.connect() as sock:
-        host = server.host
+    with running(gate) as server, server.connect() as sock:
+        loop: Any = server.loop
         sock.sendall(GET % b"old?secret")
         wait_until(lambda: gate.inside, "the request is in the application")
-        now = host.clock() + 10
+        now = loop.clock() + 10
 
-        assert [] == list(host.overdue(now, 20))
-        assert ["GET /old"] == [str(c) for c in host.overdue(now, 5)]
-        assert [] == list(host.overdue(now, 5))
+        assert [] == list(loop.overdue(now, 20))
+        assert ["GET /old"] == [str(c) for c in loop.overdue(now, 5)]
+        assert [] == list(loop.overdue(now, 5))
 
-        host.row.end()
-        host.show_oldest()
-        shown = host.row.request()  # type: ignore[attr-defined]
-        gate.open.release()
+        loop.row.end()
+        loop.show_oldest()
+        shown = loop.row.request()
+        gate.places = 1
         read_until(sock, b"out.")
-        wait_until(lambda: not host.active, "it is out of the application")
-        host.show_oldest()
+        wait_until(lambda: not loop.active, "it is out of the application")
+        loop.show_oldest()
 
         assert ("GET", "/old?secret") == shown[:2]
-        assert host.row.request() is None  # type: ignore[attr-defined]
-
-
-def test_who_has_gone_on_is_not_late() -> None:
-    """
-    A deadline that has moved meanwhile expires nobody.
-    """
-    gate = Gate()
-    with hosting(gate) as server, server.connect() as sock:
-        host = server.host
-        wait_until(lambda: host.connections, "the connection is here")
-        late = host.late(host.clock() + 1000)
-        sock.sendall(GET % b"")
-        wait_until(lambda: gate.inside, "the request is in the application")
-        host.expire(late)
-        gate.open.release()
-
-        assert 1 == len(late)
-        assert read_until(sock, b"out.").endswith(b"out.")
+        assert loop.row.request() is None
 
 
 def test_the_last_response_closes() -> None:
     """
     An idle connection stays for one more request, and hears that it ends.
     """
-    gate = Gate()
-    gate.open.release(2)
-    with hosting(gate) as server, server.connect() as sock:
+    gate = Gate(places=2)
+    with running(gate) as server, server.connect() as sock:
         sock.sendall(GET % b"")
         first = read_until(sock, b"out.")
-        server.host.hasten()
+        server.loop.close_listeners()
         sock.sendall(GET % b"")
         last = read_all(sock)
 
@@ -116,33 +169,37 @@ def test_room_is_made_among_those_without_a_request() -> None:
     The one that is silent is closed, the one in the application answered.
     """
     gate = Gate()
-    with hosting(gate) as server:
+    with running(gate) as server:
         silent, busy = server.connect(), server.connect()
         busy.sendall(GET % b"")
         wait_until(lambda: gate.inside, "a request is in the application")
-        wait_until(lambda: len(server.host.connections) == 2, "both are here")
-        server.host.evict(5)
+        wait_until(lambda: server.loop.connections == 2, "both are here")
+        server.loop.evict(5)
         with silent:
             assert b"" == read_all(silent)
-        gate.open.release()
+        gate.places = 1
         with busy:
             assert read_until(busy, b"out.").endswith(b"out.")
 
 
-def test_enough_is_told() -> None:
+def test_what_a_request_left_in_its_context_is_not_for_the_next() -> None:
     """
-    Behind the request with that number.
+    Though the same greenlet serves both.
     """
-    gate = Gate()
-    gate.open.release(2)
-    told: list[int] = []
-    with hosting(gate) as server, server.connect() as sock:
-        host = server.host
-        host.enough = 2
-        host.had_enough = lambda: told.append(host.handled)  # type: ignore[method-assign]
+    import contextvars
+
+    left: contextvars.ContextVar[str] = contextvars.ContextVar("left", default="")
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        seen = left.get()
+        left.set("something")
+        start_response("200 OK", PLAIN)
+        return [seen.encode() + b"."]
+
+    with running(app) as server, server.connect() as sock:
+        answers = []
         for _ in range(2):
             sock.sendall(GET % b"")
-            read_until(sock, b"out.")
-        wait_until(lambda: not host.active, "both are answered")
+            answers.append(read_until(sock, b".").rpartition(b"\n")[2])
 
-    assert [2] == told
+    assert [b".", b"."] == answers

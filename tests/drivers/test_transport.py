@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drivers.loops import read_all, running, send_file
+from drivers.loops import BUFFERED, read_all, running, send_file
 from running import wait_until
 
 from tiamat.drivers.service import Timeouts
@@ -26,6 +26,7 @@ def test_a_file_is_sent_whole_after_the_application_closed_it() -> None:
     assert b"f" * 1_000_000 == answer.split(b"\r\n\r\n", 1)[1]
 
 
+@BUFFERED
 def test_a_response_without_room_on_the_disk_ends_short(tmp_path: Path) -> None:
     """
     What can't be spooled leaves no gap: nothing comes behind it, and the

@@ -1,24 +1,21 @@
 """
-One connection from its start to its end, in a greenlet or thread of its own.
+One connection of a loop whose application waits itself: for a body, for a reader.
 
-Reading and writing wait, so a request is a straight line: receive, answer, again.
-The body of a request comes while the application reads it, and no faster. Who waits
-is found by others: deadlines are numbers on the connections, looked at once a second,
-and a connection whose patience is over has its socket shut down, which ends the wait
-of its greenlet whatever that is.
-
-What waits is a socket's ``recv`` or ``send``; of which kind it is nobody knows here.
+Between requests it costs what any connection of a selector loop does. When a head
+is here, a server (a greenlet) runs the application for it, straight on: the body of
+the request comes while the application reads it, and no faster, and what it writes
+is with the kernel when ``write`` returns. Whoever waits lets others run meanwhile.
 """
 
 import math
+import os
 import socket
 from contextlib import suppress
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from tiamat.drivers.host import Host
-from tiamat.drivers.transport import BODY, HEAD, IDLE, LINGER
-from tiamat.drivers.waiting import BlockingTransport, Socket
+from tiamat.drivers.queued import QueuedConnection
+from tiamat.drivers.transport import BODY, IDLE, LINGER, WRITE, Wait
 from tiamat.gateways.wsgi import WSGIResponse, method_and_path
 from tiamat.gateways.wsgi_input import (
     BodyRefused,
@@ -27,148 +24,149 @@ from tiamat.gateways.wsgi_input import (
     StreamedInput,
 )
 from tiamat.protocol.errors import ProtocolError
-from tiamat.protocol.http1 import NO_REQUEST, Connection
+from tiamat.protocol.http1 import NO_REQUEST
 from tiamat.protocol.request import Request
-from tiamat.protocol.response import Response, refusal
+from tiamat.protocol.response import Response
+from tiamat.system.poller import IN, OUT
 from tiamat.types import Environ
 
-READ_SIZE: Final = 16384
+if TYPE_CHECKING:
+    from tiamat.drivers.host import Host
 
 _BODY_READ_SIZE: Final = 65536
 
 # A body that the application left unread is read up to this, to keep the connection.
 _DRAINED: Final = 262144
 
+_SENDFILE: Final = 1 << 30
 
-class BlockingConnection(BlockingTransport):
+
+class BlockingConnection(QueuedConnection):
     """
     An accepted socket and the protocol state on it, as gateways write to it.
 
     Attributes:
-        base: What the environs on its listener have in common.
-        http: What came, as requests.
         began: When the request in the application began; 0.0 is none.
         told: Of which of them, by ``began``, it was told that it takes long.
         request: The last request that went to the application.
+        server: What runs the application for it.
+        waiter: Who waits for the socket.
+        expired: It kept the waiter waiting too long.
     """
 
-    __slots__ = ("base", "began", "http", "request", "told")
+    __slots__ = ("began", "expired", "request", "server", "told", "waiter")
+
+    streams: ClassVar[bool] = True
+    loop: "Host"
 
     def __init__(
-        self, host: Host, sock: Socket, peer: tuple[str, str], base: Environ
+        self,
+        loop: "Host",
+        sock: socket.socket,
+        peer: tuple[str, str],
+        base: Environ,
     ) -> None:
-        super().__init__(host, sock, peer)
-        service = host.service
-        self.base = base
-        self.http = Connection(service.limits, service.parser, service.names)
+        super().__init__(loop, sock, peer, base)
         self.began = 0.0
         self.told = 0.0
         self.request = NO_REQUEST
+        self.server: Any = None
+        self.waiter: Any = None
+        self.expired = False
 
-    def run(self) -> None:
-        """Serve until it ends; a mistake of ours ends this connection only."""
+    def __str__(self) -> str:
+        """Its request, as the log calls it."""
+        return method_and_path(self.request)
+
+    # Waiting
+
+    def wait_for(self, mask: int, wait: Wait, deadline: float) -> None:
+        """Let others run until the socket is ready, or for nothing."""
+        loop = self.loop
+        self.wait = wait
+        self.deadline = deadline
+        self.waiter = loop.current()
         try:
-            self.serve_all()
-        except OSError:
-            pass  # the peer has gone, or was given up
-        except Exception as error:
-            self.host.service.log.error("a connection failed", exc_info=error)
+            if self.disarmed or self.mask != mask:
+                loop.watch(self, mask)
+            loop.rest()
         finally:
-            self.sock.close()
-            self.host.connections.pop(self, None)
+            self.waiter = None
+            self.deadline = math.inf
 
-    def serve_all(self) -> None:
-        """
-        Receive and answer, until either side has enough.
-
-        Hot: its loop, once per request.
-        """
-        http = self.http
-        requests = http.requests
-        receive = self.sock.recv
-        while data := receive(READ_SIZE):
-            http.receive_data(data)
-            while requests:
-                if not self.serve(requests.pop(0)):
-                    self.close_slowly()
-                    return
-                if not http.quiet:
-                    http.resume()
-            if http.error is not None:
-                self._refuse_for(http.error)
-                return
-            if self.wait is IDLE and not http.quiet:
-                self.wait = HEAD
-                self.deadline = self.host.clock() + self.host.service.timeouts.header
-        if self.expired and self.wait is HEAD and not http.empty:
-            self._refuse(408)
+    def expire(self) -> None:
+        """Its peer kept us waiting too long: end the wait."""
+        if not self.taken:
+            super().expire()
+        elif self.waiter is not None:
+            self.expired = True
+            self.deadline = math.inf
+            if self.wait is WRITE:
+                self.broken = True
+            with suppress(OSError):
+                self.sock.shutdown(
+                    socket.SHUT_RDWR if self.wait is WRITE else socket.SHUT_RD
+                )
 
     # Serving
 
-    def serve(self, request: Request) -> bool:
+    def wait_for_more(self) -> None:
+        """Nothing complete is here: have its application called, or wait."""
+        if not self.http.requests:
+            super().wait_for_more()
+        elif not self.taken:  # else its server looks
+            self.loop.ready.append(self)
+
+    def serve(self, request: Request) -> None:
         """
-        Answer one request when it is its turn; whether the connection goes on.
+        Run the application on a request, of which the head is here.
 
         Hot: once per request.
         """
-        host = self.host
-        self.deadline = math.inf
-        if host.active < host.busiest:
-            host.active += 1
-        else:
-            host.wait_for_turn()
-        began = host.now = host.clock()
-        if began >= host.refresh_at:
-            host.refresh(began)
-        self.began = began
-        self.request = request
-        host.note(began, began, request.head)
-        try:
-            going_on = self._answer(request, began)
-        finally:
-            self.began = 0.0
-            if host.pressed:
-                host.give_turn()
-            else:
-                host.active -= 1
-        if not going_on or (not request.complete and not self._drain(request)):
-            return False
-        self.wait = IDLE
-        self.deadline = host.clock() + host.keepalive
-        return True
-
-    def _answer(self, request: Request, began: float) -> bool:
-        """
-        Run the application; whether its response leaves the connection open.
-
-        Hot: once per request.
-        """
-        host = self.host
+        loop = self.loop
         response = WSGIResponse(request)
-        if not host.keeps:
+        if not loop.always_keeps and not loop.keeps_alive(self):
             response.keep_alive = False
+        began = self.began = loop.now
+        self.request = request
+        loop.note(began, began, request.head)
         try:
             if request.complete:
-                environ = host.environ(request, self.base, self.peer)
+                environ = loop.environ(request, self.base, self.peer)
             else:
                 environ = self._streamed(request, response)
         except ProtocolError as error:
+            self.began = 0.0
             self._refuse_for(error)
-            return False
-        host.handle(response, self, environ)
-        host.handled += 1
+            return
+        loop.handle(response, self, environ)
+        self.began = 0.0
+        now = loop.now = loop.clock()
+        if now >= loop.refresh_at:
+            loop.refresh()
+        loop.handled += 1
         if response.status >= 500:
-            host.errors += 1
-        if host.handled >= host.enough:
-            host.had_enough()
-        if host.reports:
-            self._report(request, response, environ, began)
-        return response.keep_alive and not self.broken
+            loop.errors += 1
+        http = self.http
+        if (
+            response.keep_alive
+            and http.quiet
+            and not (loop.reports or http.requests or self.broken)
+        ):
+            self.wait = IDLE
+            self.deadline = now + loop.keepalive
+            return
+        self.closing = not response.keep_alive or self.broken
+        if loop.reports:
+            self._report((request, response, environ, began))
+        if not (request.complete or self.closing or self._drain(request)):
+            self.closing = True
+        self.responded()
 
     def _streamed(self, request: Request, response: WSGIResponse) -> Environ:
         """The environ of a request whose body is on its way."""
         body, request.body = request.body, None
-        environ = self.host.environ(request, self.base, self.peer)
+        environ = self.loop.environ(request, self.base, self.peer)
         request.body = body
         if self.http.error is not None:
             raise self.http.error
@@ -176,11 +174,13 @@ class BlockingConnection(BlockingTransport):
             # RFC 9110, 10.1.1: behind a final response nobody knows whether the
             # body comes; the first read changes that.
             response.keep_alive = False
-        more = partial(self._receive_body, request, response)
+        more = partial(self._more_of_body, request, response)
         environ["wsgi.input"] = StreamedInput(request, more)
         return environ
 
-    def _receive_body(self, request: Request, response: WSGIResponse) -> None:
+    # The body
+
+    def _more_of_body(self, request: Request, response: WSGIResponse) -> None:
         """
         Wait until more of a body has come.
 
@@ -191,16 +191,10 @@ class BlockingConnection(BlockingTransport):
         if request.expect_continue:
             request.expect_continue = False
             if request.body is None and not response.status:
-                response.keep_alive = request.keep_alive and self.host.keeps
+                response.keep_alive = request.keep_alive
                 self.write(Response(request).interim(100))
         if http.error is None and not http.eof and not self.broken:
-            self.wait = BODY
-            self.deadline = self.host.clock() + self.host.service.timeouts.body
-            try:
-                data = self.sock.recv(_BODY_READ_SIZE)
-            except OSError:
-                data = b""
-            self.deadline = math.inf
+            data = self._receive(BODY, self.loop.service.timeouts.body)
             if data:
                 http.receive_data(data)
             else:
@@ -212,6 +206,22 @@ class BlockingConnection(BlockingTransport):
         if http.eof or self.broken:
             raise ClientDisconnected("the client has gone before the end of the body")
 
+    def _receive(self, wait: Wait, timeout: float) -> bytes:
+        """
+        What comes next; nothing is the end.
+
+        It waits first: who reads on and on must let others run, too.
+        """
+        deadline = self.loop.clock() + timeout
+        while True:
+            self.wait_for(IN, wait, deadline)
+            try:
+                return self.sock.recv(_BODY_READ_SIZE)
+            except BlockingIOError:
+                continue
+            except OSError:
+                return b""
+
     def _drain(self, request: Request) -> bool:
         """
         Read what the application left of a body, if that is little and comes soon.
@@ -219,81 +229,82 @@ class BlockingConnection(BlockingTransport):
         Returns:
             Whether the next byte is that of another request.
         """
-        until = self.host.clock() + self.host.service.timeouts.linger
+        http = self.http
+        until = self.loop.clock() + self.loop.service.timeouts.linger
         if request.expect_continue or request.length - request.body_size > _DRAINED:
             return False
         start = request.body_size
-        try:
-            while not request.complete and request.body_size - start <= _DRAINED:
-                if request.body is not None:
-                    request.body.take()
-                self.wait, self.deadline = LINGER, until
-                http = self.http
-                data = self.sock.recv(_BODY_READ_SIZE)
-                if not data:
-                    return False
-                http.receive_data(data)
-                if http.error is not None:
-                    return False
-        finally:
+        while not request.complete and request.body_size - start <= _DRAINED:
             if request.body is not None:
                 request.body.take()
+            data = self._receive(LINGER, until - self.loop.clock())
+            if not data:
+                return False
+            http.receive_data(data)
+            if http.error is not None:
+                return False
+        if request.body is not None:
+            request.body.take()
         return request.complete
 
-    def _report(
-        self,
-        request: Request | None,
-        response: Response,
-        environ: Environ | None,
-        began: float,
-    ) -> None:
-        """Tell who wants to know; what fails there is not the connection's fault."""
-        finished = self.host.service.finished
-        if finished is None:
-            return
-        seconds = self.host.clock() - began
+    # Writing
+
+    def interject(self, data: bytes) -> None:
+        """Send a few bytes of our own; nobody waits until they are taken."""
         try:
-            finished(request, response, environ, self.peer, seconds)
-        except Exception as error:
-            self.host.service.log.error("can't log a request", exc_info=error)
+            self.broken = self.broken or self.sock.send(data) != len(data)
+        except OSError:
+            self.broken = True
 
-    def _refuse_for(self, error: ProtocolError) -> None:
-        self.host.service.log.debug("request from %s refused: %s", self.peer[0], error)
-        self._refuse(error.status)
+    def _put(self, data: memoryview) -> None:
+        """Send what the socket did not take; each piece is a sign of life."""
+        loop = self.loop
+        timeout = loop.service.timeouts.write
+        while data and not self.broken:
+            self.wait_for(OUT, WRITE, loop.clock() + timeout)
+            try:
+                data = data[self.sock.send(data) :]
+            except BlockingIOError:
+                continue
+            except OSError:
+                self.broken = True
 
-    def _refuse(self, status: int) -> None:
-        """Answer what broke the protocol, and close."""
-        data = refusal(status, self.host.common.lines)
-        self.write(data)
-        if self.host.reports:
-            response = Response(NO_REQUEST)
-            response.status = status
-            response.sent = len(data.partition(b"\r\n\r\n")[2])
-            self._report(None, response, None, self.host.clock())
-        self.http.surplus = True
-        self.close_slowly()
+    def write_file(self, fileno: int, offset: int, count: int) -> None:
+        """Have the kernel send a part of a file, and wait until it has."""
+        loop = self.loop
+        timeout = loop.service.timeouts.write
+        while count and not self.broken:
+            try:
+                sent = os.sendfile(self.fileno, fileno, offset, min(count, _SENDFILE))
+            except BlockingIOError:
+                self.wait_for(OUT, WRITE, loop.clock() + timeout)
+                continue
+            except OSError:
+                self.broken = True
+                break
+            if not sent:  # the file became shorter
+                self.broken = True
+            offset += sent
+            count -= sent
+
+    def detach(self) -> socket.socket:
+        """
+        Leave the connection to the application, until that ends.
+
+        The socket is one of whatever ``socket.socket`` is here: in a patched
+        process, gevent's.
+        """
+        self.broken = True
+        self.loop.unwatch(self)
+        sock = socket.socket(fileno=self.sock.detach())
+        sock.setblocking(True)
+        self.sock = sock
+        return sock
 
     # Ending
 
     def close_slowly(self) -> None:
-        """
-        See to it that no reset overtakes our last byte (RFC 9112, 9.6).
-
-        A socket that is closed with bytes unread sends RST. So: end our side, and
-        read what still comes, for a bounded time.
-        """
-        http = self.http
-        if self.broken or self.expired or http.eof:
-            return
-        if http.error is None and http.empty_behind and self.request.complete:
-            return
-        self.wait = LINGER
-        self.deadline = self.host.clock() + self.host.service.timeouts.linger
-        with suppress(OSError):
-            self.sock.shutdown(socket.SHUT_WR)
-            while self.sock.recv(_BODY_READ_SIZE):
-                pass
-
-    def __str__(self) -> str:
-        """Its request, as the log calls it."""
-        return method_and_path(self.request)
+        """See to it that no reset overtakes our last byte, though a body comes."""
+        if not self.request.complete:
+            self.http.surplus = True
+        super().close_slowly()

@@ -7,7 +7,7 @@ application. Requests of one connection are answered in order, one at a time.
 """
 
 import socket
-from typing import BinaryIO, Final, TypeAlias
+from typing import BinaryIO, ClassVar, Final, TypeAlias
 
 from tiamat.drivers.transport import (
     BODY,
@@ -43,10 +43,14 @@ class EventedConnection(SocketTransport):
         http: What came, as requests.
         closing: It ends behind the response that is on its way.
         reported: What is to be told when the last byte is with the kernel.
-        taken: It waits for a thread of a pool, or has one.
+        taken: Somebody else serves it, or is to: a thread of a pool, or a greenlet.
+        streams: Its application is called when the head is here, and waits for the
+            body itself.
     """
 
     __slots__ = ("base", "closing", "http", "reported", "taken")
+
+    streams: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -139,7 +143,7 @@ class EventedConnection(SocketTransport):
     def refuse(self, status: int) -> None:
         """Answer what broke the protocol, and close."""
         data = refusal(status, self.loop.common.lines)
-        self.write(data)
+        self.interject(data)
         if self.loop.reports:
             response = Response(NO_REQUEST)
             response.status = status

@@ -6,23 +6,22 @@ protocol state. Deadlines are numbers on the connections, looked at once a
 second: nothing is armed or cancelled per request.
 """
 
-import errno
 import heapq
 import os
-import select
 import socket
 import time
 import weakref
-from collections.abc import Callable, Iterable, MutableSequence, Sequence
-from contextlib import suppress
+from collections.abc import Callable, MutableSequence, Sequence
 from functools import partial
-from typing import ClassVar, Final, Protocol
+from typing import Any, ClassVar, Final
 
+from tiamat.drivers.accepting import Acceptor, Row, peer_of
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.service import WSGIService
 from tiamat.drivers.transport import IDLE, LINGER, WRITE, SocketTransport
 from tiamat.gateways.wsgi import WSGIResponse
-from tiamat.system.poller import EXCLUSIVE, GONE, IN, make_poller
+from tiamat.system.poller import GONE, IN, Poller, make_poller
+from tiamat.system.unpatched import unpatched
 from tiamat.types import Environ
 
 MAX_EVENTS: Final = 256
@@ -36,26 +35,11 @@ IN_HAND: Final = 49152
 
 _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
 
-# accept() can't go on for want of something that others may give back. nginx
-# pauses 500 ms.
-_EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
-_ACCEPT_PAUSE: Final = 0.5
-
-Handle = Callable[[WSGIResponse, EventedConnection, Environ], None]
+Handle = Callable[[WSGIResponse, Any, Environ], None]
+"""Runs the application, and writes what it answers to a connection."""
 
 
-class Row(Protocol):
-    """This process's place in the scoreboard."""
-
-    @property
-    def note(self) -> Callable[[float, float, bytes], object]: ...
-
-    def beat(self, now: float, /) -> None: ...
-    def set_idle(self, idle: bool, /) -> None: ...
-    def end(self) -> None: ...
-
-
-class EventedLoop:
+class EventedLoop(Acceptor):
     """
     Accepts, reads, serves and times out.
 
@@ -64,7 +48,6 @@ class EventedLoop:
         handled: Requests that were answered by the application.
         errors: Of those, with a status of 500 and above.
         ready: Connections with a complete request that is to be served.
-        accepting: New connections are taken.
         always_keeps: No connection needs to close behind its response.
         refresh_at: When the Date of responses is to follow.
     """
@@ -81,32 +64,30 @@ class EventedLoop:
         others_idle: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.service = service
+        super().__init__(listeners, service, row, self.make_poller())
+        self.now = clock()
         self.common = service.gateway.common
         self.handle = handle
         self.clock = clock
-        self.now = clock()
         self.keepalive = service.timeouts.keepalive
         self.handled = 0
         self.errors = 0
         self.ready: MutableSequence[EventedConnection] = []
-        self.accepting = False
         self.always_keeps = False
         self._others_idle = others_idle
-        self.row = row
         # Looked up once, since each request calls them.
         self.note = row.note
         self.environ = service.environs.make
         self.reports = service.finished is not None
-        self._poller = make_poller()
         self._connections: dict[int, EventedConnection] = {}
-        self._listeners = {sock.fileno(): sock for sock in listeners}
-        self._bases = {sock.fileno(): self._base(sock) for sock in listeners}
         self._wakeups: dict[int, Callable[[], object]] = {}
-        self._resume_at = 0.0
         self.refresh_at = 0.0
         self._sweep_at = self.now + _SWEEP
         os.register_at_fork(after_in_child=partial(_abandon, weakref.ref(self)))
+
+    def make_poller(self) -> Poller:
+        """What tells who is ready."""
+        return make_poller()
 
     def abandon(self) -> None:
         """
@@ -118,12 +99,6 @@ class EventedLoop:
         self._poller.close()
         for connection in self._connections.values():
             connection.sock.close()
-
-    def _base(self, sock: socket.socket) -> Environ:
-        name = sock.getsockname()
-        if isinstance(name, tuple):
-            return self.service.environs.base(name[0], str(name[1]), "http")
-        return self.service.environs.base("localhost", "", "http")
 
     # The turn
 
@@ -146,12 +121,12 @@ class EventedLoop:
         if now >= self.refresh_at:
             self.refresh()
         if self.accepting:
-            self._accept_first(events)
+            self.accept_first(events)
         self.look_at(events)
         if self.ready:
             self.serve_ready()
         if self.now >= self._sweep_at:
-            self._sweep()
+            self.sweep()
 
     def look_at(self, events: list[tuple[int, int]]) -> None:
         """
@@ -168,8 +143,9 @@ class EventedLoop:
         for fileno, mask in events:
             connection = connections.get(fileno)
             if connection is None:
-                if fileno in self._wakeups:
-                    self._wakeups[fileno]()
+                self._wakeups.get(fileno, bool)()
+            elif connection.taken:
+                self.meanwhile(connection, mask)
             elif mask & GONE:
                 connection.abort()  # nobody is left to read an answer
             elif mask & IN:
@@ -184,7 +160,8 @@ class EventedLoop:
                 size += len(data)
                 if size > IN_HAND:
                     self._take(received)
-                    self.serve_ready()
+                    if not self.make_room():
+                        return
                     received = []
                     size = 0
             else:
@@ -199,18 +176,24 @@ class EventedLoop:
             except Exception as error:
                 self.failed(connection, error)
 
+    def make_room(self) -> bool:
+        """
+        Much is in hand: serve those who sent it.
+
+        Returns:
+            Whether more may be read in this turn.
+        """
+        self.serve_ready()
+        return True
+
+    def meanwhile(self, connection: Any, mask: int) -> None:
+        """Something happens on a connection that another one serves; here none do."""
+
     def _write(self, connection: EventedConnection) -> None:
         try:
             connection.on_writable()
         except Exception as error:
             self.failed(connection, error)
-
-    def _accept_first(self, events: list[tuple[int, int]]) -> None:
-        """One connection from each listener that has some."""
-        listeners = self._listeners
-        for fileno, _ in events:
-            if fileno in listeners:
-                self._accept(listeners[fileno])
 
     def serve_ready(self) -> None:
         """Run the application for one request of each connection that has some."""
@@ -248,45 +231,22 @@ class EventedLoop:
 
     def accept(self) -> None:
         """Begin to take connections."""
-        self.accepting = True
+        super().accept()
         self.always_keeps = self.keepalive > 0 and self._others_idle is None
-        for fileno in self._listeners:
-            self._poller.register(fileno, IN | EXCLUSIVE)
 
-    def _accept(self, listener: socket.socket) -> bool:
-        """Take one connection; False if there was none."""
-        try:
-            sock, name = listener.accept()
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                self._pause_accepting(error)
-            return False
-        sock.setblocking(False)
-        peer = (name[0], str(name[1])) if isinstance(name, tuple) else ("", "")
-        connection = self.connection_class(
-            self, sock, peer, self._bases[listener.fileno()]
-        )
-        limit = self.service.limit_connections
-        if limit and len(self._connections) >= limit:
-            self.evict(limit // 100)
+    def pause_for(self, error: OSError) -> None:
+        """Out of descriptors or memory: leave it to others for a moment."""
+        super().pause_for(error)
+        if self._resume_at:
+            self._sweep_at = min(self._sweep_at, self._resume_at)
+
+    def adopt(self, sock: socket.socket, address: Any, base: Environ) -> None:
+        """Serve an accepted socket, which does not block."""
+        connection = self.connection_class(self, sock, peer_of(address), base)
         fileno = connection.fileno
         self._connections[fileno] = connection
         self._poller.register(fileno, IN)
         self.look_at([(fileno, IN)])  # who connects has mostly said something
-        return True
-
-    def _pause_accepting(self, error: OSError) -> None:
-        """Out of descriptors or memory: leave it to others for a moment."""
-        if not self.accepting:
-            return
-        self.service.log.warning("accept: %s, pausing", error.strerror)
-        if error.errno == errno.EMFILE:
-            self.evict(len(self._connections) // 10)
-        for fileno in self._listeners:
-            self._poller.unregister(fileno)
-        self.accepting = False
-        self._resume_at = self.now + _ACCEPT_PAUSE
-        self._sweep_at = min(self._sweep_at, self._resume_at)
 
     def evict(self, count: int) -> None:
         """
@@ -304,25 +264,12 @@ class EventedLoop:
 
     def close_listeners(self) -> None:
         """Take no more connections. From any thread."""
-        accepting, self.accepting = self.accepting, False
         self.always_keeps = False
-        for fileno, listener in self._listeners.items():
-            if accepting:
-                with suppress(OSError):  # another thread was first
-                    self._poller.unregister(fileno)
-            listener.close()
-        self._listeners = {}
-        self._resume_at = 0.0
-
-    def accept_all(self, listeners: Iterable[socket.socket]) -> None:
-        """Take every connection that the kernel still holds for these listeners."""
-        for listener in listeners:
-            while self._accept(listener):
-                self.row.beat(self.now)
+        super().close_listeners()
 
     def ours(self) -> list[EventedConnection]:
-        """The connections that this loop may close."""
-        return list(self._connections.values())
+        """The connections that this loop may close: nobody else serves them."""
+        return [c for c in list(self._connections.values()) if not c.taken]
 
     # What connections call
 
@@ -355,16 +302,14 @@ class EventedLoop:
 
     # Deadlines
 
-    def _sweep(self) -> None:
+    def sweep(self) -> None:
         """Look at every deadline."""
         now = self.now
         self._sweep_at = now + _SWEEP
-        if self._resume_at and now >= self._resume_at:
-            self._resume_at = 0.0
-            self.accept()
+        self.resume_accepting()
         late = []
-        for connection in self.ours():
-            if connection.wait is IDLE:
+        for connection in list(self._connections.values()):
+            if connection.wait is IDLE and not connection.taken:
                 connection.http.forget()
             if connection.deadline <= now:
                 late.append(connection)
@@ -372,14 +317,18 @@ class EventedLoop:
             return
         # A worker that was long in the application must not hold that against
         # clients whose bytes wait in the kernel: only silence expires.
-        poll = select.poll()
+        poll = unpatched("select", "poll")()
         for connection in late:
             if connection.wait is not WRITE:
-                poll.register(connection.fileno, select.POLLIN)
+                poll.register(connection.fileno, IN)
         speaking = {fileno for fileno, _ in poll.poll(0)}
         for connection in late:
             if connection.fileno not in speaking or connection.wait is LINGER:
                 connection.expire()
+
+    def sweep_soon(self) -> None:
+        """Look at every deadline in the next turn: there are new ones."""
+        self._sweep_at = 0.0
 
     # Ending
 
@@ -397,7 +346,7 @@ class EventedLoop:
         """
         self.hasten()
         while self._connections and self.clock() < deadline:
-            self._sweep_at = 0.0
+            self.sweep_soon()
             self.turn(min(0.2, max(0.0, deadline - self.clock())))
 
     def hasten(self) -> None:

@@ -1,177 +1,203 @@
-"""What the connections of one worker share that has a greenlet or thread for each."""
+"""
+A loop whose requests run in greenlets, each as long as its application does.
 
-import math
-import threading
-import time
-from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Protocol
+Theory: a greenlet for each connection costs two switches, a wait in the hub and
+its memory for each request, though most applications answer at once. So nobody
+waits for a connection but this loop. It reads what came for all, and switches to a
+*server*, a greenlet that serves one after the other. A server that waits for
+something inside an application switches to the hub, as everything does there, and
+so is back here: the next server, a new one if need be, goes on with the rest. Who
+is through with the queue rests until there is more.
 
+The hub of the greenlets calls ``turn``; nothing here may be called elsewhere unless
+it says so. What greenlets are is a subclass's business.
+"""
+
+from collections.abc import Iterator, Sequence
+from socket import socket
+from typing import Any, ClassVar, Final, cast
+
+from tiamat.drivers.accepting import Row
+from tiamat.drivers.blocking import BlockingConnection
+from tiamat.drivers.connection import EventedConnection
+from tiamat.drivers.evented import Handle
+from tiamat.drivers.queued import QueuedLoop
 from tiamat.drivers.service import WSGIService
-from tiamat.drivers.transport import IDLE
-from tiamat.gateways.wsgi import WSGIResponse
-from tiamat.types import Environ
+from tiamat.system.poller import GONE, IN
 
-if TYPE_CHECKING:
-    from tiamat.drivers.blocking import BlockingConnection
-
-Handle = Callable[[WSGIResponse, "BlockingConnection", Environ], None]
+# Servers that rest when there is nothing to serve. What more there were in a rush
+# end, and with them what applications keep for each, such as database connections.
+_RESTING: Final = 16
 
 
-class Row(Protocol):
-    """This process's place in the scoreboard."""
-
-    @property
-    def note(self) -> Callable[[float, float, bytes], object]: ...
-
-    def end(self) -> None: ...
-
-
-class Host:
+class Host(QueuedLoop):
     """
-    What the connections of one worker share, and who looks at their deadlines.
-
-    Made for greenlets: in threads its counts are only nearly right.
-
-    Args:
-        service: All that is chosen.
-        row: This process's, in the scoreboard.
-        handle: Runs the application.
-        busiest: How many requests may be in the application at a time.
+    Accepts, reads and times out; greenlets serve.
 
     Attributes:
-        connections: All that are open, with what runs each.
-        active: How many requests are in the application.
-        turns: Requests that wait until they may be.
-        pressed: Those, or new connections, wait.
-        handled: Requests that were answered by the application.
-        errors: Of those, with a status of 500 and above.
-        enough: At so many of them, ``had_enough`` is called.
-        keeps: Connections go on behind a response.
+        busiest: How many requests may be in the application at a time.
+        active: How many servers are at work.
+        resting: Those that wait for work; the last one is woken first.
+        failure: What went wrong in a turn, and is no application's fault.
     """
+
+    connection_class: ClassVar[type[EventedConnection]] = BlockingConnection
 
     def __init__(
         self,
+        listeners: Sequence[socket],
         service: WSGIService,
         row: Row,
         handle: Handle,
-        *,
-        busiest: int = 1000,
-        clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        self.service = service
-        self.common = service.gateway.common
-        self.handle = handle
-        self.busiest = busiest
-        self.clock = clock
-        self.row = row
-        self.note = row.note
-        self.environ = service.environs.make
-        self.reports = service.finished is not None
-        self.keepalive = service.timeouts.keepalive
-        self.keeps = self.keepalive > 0
-        self.connections: dict[BlockingConnection, Any] = {}
+        super().__init__(listeners, service, row, handle)
+        self.busiest = 1000
         self.active = 0
-        self.turns: deque[threading.Event] = deque()
-        self.pressed = False
-        self.handled = 0
-        self.errors = 0
-        self.enough: float = math.inf
-        self.refresh_at = 0.0
-        self.now = clock()
+        self.resting: list[Any] = []
+        self.failure: BaseException | None = None
+        self.free = self.has_place
+        self._woken: list[BlockingConnection] = []
+        self._closed = False
 
-    # What a worker overrides
+    # What greenlets are
 
-    def had_enough(self) -> None:
-        """``enough`` requests were answered. Called behind each that follows."""
+    def current(self) -> Any:
+        """The greenlet that runs."""
+        raise NotImplementedError
 
-    def go_on(self) -> None:
-        """There is a place in the application again: take new connections."""
+    def rest(self) -> None:
+        """Let others run, until somebody switches back."""
+        raise NotImplementedError
 
-    # What connections call
+    def make_server(self) -> Any:
+        """A new greenlet for ``live``; it begins when it is switched to."""
+        raise NotImplementedError
 
-    def wait_for_turn(self) -> None:
-        """Wait for a place in the application; first come, first served."""
-        turn = threading.Event()
-        self.turns.append(turn)
-        self.pressed = True
-        try:
-            turn.wait()
-        except BaseException:
-            if turn in self.turns:
-                self.turns.remove(turn)
-            raise
+    def soon(self) -> None:
+        """Have the hub make a turn, behind what it does now. From any greenlet."""
+        raise NotImplementedError
 
-    def give_turn(self) -> None:
-        """Give up a place in the application, for which somebody waits."""
-        if self.turns:
-            self.turns.popleft().set()
+    # The turn
+
+    def turn(self, timeout: float = 0.0) -> None:
+        """
+        Do what there is to do, in the hub.
+
+        Hot: once per turn.
+        """
+        if self._closed:
             return
-        self.active -= 1
-        self.pressed = False
-        self.go_on()
+        try:
+            super().turn(timeout)
+            if self._woken:
+                self._wake()
+            if self.ready:
+                self.soon()  # behind what others have to do
+        except Exception as error:
+            self.failure = error
 
-    def refresh(self, now: float) -> None:
-        """Another second has begun: the Date of responses follows."""
-        self.refresh_at = now + 1.0 - now % 1.0
-        self.common.refresh(int(time.time()))
+    def _wake(self) -> None:
+        """Switch to those that wait for a socket which is ready now."""
+        woken, self._woken = self._woken, []
+        for connection in woken:
+            if connection.waiter is not None:
+                connection.waiter.switch()
 
-    # Deadlines
-
-    def late(self, now: float) -> list[tuple["BlockingConnection", float]]:
+    def serve_ready(self) -> None:
         """
-        Who has waited too long, by the clock; ``expire`` them a moment later.
+        Have those served who are to be, until all that is left is waiting.
 
-        Whoever was ready to go on, while others kept them from it, does so first.
+        Hot: once per turn, its loop once for each that waits in its application.
         """
-        return [(c, c.deadline) for c in self.connections if c.deadline <= now]
+        super().serve_ready()
+        queue = self.queue
+        while queue:
+            if self.active >= self.busiest:
+                self.pause()
+                return
+            server = self.resting.pop() if self.resting else self.make_server()
+            self.active += 1
+            server.switch()
+            self.now = self.clock()
 
-    def expire(self, late: list[tuple["BlockingConnection", float]]) -> None:
-        """End the wait of those that have not gone on meanwhile."""
-        for connection, deadline in late:
-            if connection.deadline == deadline and connection in self.connections:
-                connection.expire()
+    def meanwhile(self, connection: Any, mask: int) -> None:
+        """Something happens on a connection that is being served."""
+        if connection.waiter is not None:
+            self._woken.append(connection)
+            return
+        if mask & GONE:
+            connection.broken = True
+        self.disarm(connection)
 
-    def overdue(self, now: float, age: float) -> Iterator["BlockingConnection"]:
-        """Connections whose request is older than *age*; each request once."""
-        for connection in list(self.connections):
+    def has_place(self) -> bool:
+        """Whether another request may go into the application."""
+        return self.active < self.busiest
+
+    # What servers do
+
+    def live(self) -> None:
+        """
+        The life of a server: serve what waits, then rest until there is more.
+
+        Hot: its inner loop, once per request.
+        """
+        me = self.current()
+        queue = self.queue
+        while True:
+            while queue:
+                # What one request leaves in context variables is not for the next.
+                me.gr_context = None
+                connection = queue.popleft()
+                connection.server = me
+                try:
+                    connection.serve(connection.http.requests.pop(0))
+                except SystemExit:
+                    raise  # a signal's
+                except BaseException as error:
+                    connection.began = 0.0
+                    self.failed(connection, error)
+                connection.server = None
+                connection.taken = False
+                if connection.http.requests:
+                    # Another one is here already: it waits for its turn.
+                    self.ready.append(connection)
+                    self.soon()
+                if connection.disarmed or connection.mask != IN:
+                    self.watch(connection, 0 if connection.muted else IN)
+            self.active -= 1
+            if self.paused:
+                self.go_on()
+            if len(self.resting) >= _RESTING:
+                return
+            self.resting.append(me)
+            while me in self.resting:  # else somebody else has switched here
+                self.rest()
+
+    # What the worker asks
+
+    def busy(self) -> list[BlockingConnection]:
+        """Connections whose request is in the application. From any greenlet."""
+        connections = cast("list[BlockingConnection]", list(self._connections.values()))
+        return [connection for connection in connections if connection.began]
+
+    def overdue(self, now: float, age: float) -> Iterator[BlockingConnection]:
+        """Those whose request is older than *age*; each request once."""
+        for connection in self.busy():
             began = connection.began
-            if began and now - began > age and connection.told != began:
+            if now - began > age and connection.told != began:
                 connection.told = began
                 yield connection
 
     def show_oldest(self) -> None:
         """The row shows the request that has been in the application longest."""
-        busy = [c for c in self.connections if c.began]
+        busy = self.busy()
         if busy:
             oldest = min(busy, key=lambda c: c.began)
             self.note(self.clock(), oldest.began, oldest.request.head)
         else:
             self.row.end()
 
-    def hasten(self) -> None:
-        """
-        From now on no connection stays behind its next response.
-
-        Idle ones wait for that request, though not for long: to close one at once
-        would race with it.
-        """
-        self.keeps = False
-        until = self.clock() + min(self.keepalive, 3.0)
-        for connection in self.connections:
-            if connection.wait is IDLE and not connection.began:
-                connection.deadline = min(connection.deadline, until)
-
-    def evict(self, count: int) -> None:
-        """Make room: close those that have waited longest without a request."""
-        silent = [c for c in self.connections if not c.began and not c.broken]
-        silent.sort(key=lambda c: c.deadline)
-        for connection in silent[: max(1, count)]:
-            connection.abort()
-
-    def abandon(self) -> None:
-        """Let go of all sockets, in a process that the application forks."""
-        for connection in self.connections:
-            with suppress(OSError):
-                connection.sock.close()
+    def close(self) -> None:
+        """Close everything now. From any greenlet."""
+        self._closed = True
+        super().close()

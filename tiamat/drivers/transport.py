@@ -18,8 +18,9 @@ from tiamat.system.poller import IN, OUT
 from tiamat.types import Environ
 
 if TYPE_CHECKING:
+    from tiamat.drivers.accepting import Row
     from tiamat.drivers.connection import EventedConnection
-    from tiamat.drivers.evented import Handle, Row
+    from tiamat.drivers.evented import Handle
     from tiamat.drivers.service import WSGIService
 
 # Buffers up to this are copied into one; larger ones go out by sendmsg.
@@ -145,6 +146,10 @@ class SocketTransport:
                 sent = 0
             else:
                 sent -= len(buffer)
+
+    def interject(self, data: bytes) -> None:
+        """Send a few bytes of our own, outside of the application."""
+        self.write(data)
 
     def write_file(self, fileno: int, offset: int, count: int) -> None:
         """Have the kernel send a part of a file, behind what waits."""

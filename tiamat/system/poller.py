@@ -6,7 +6,9 @@ The numbers of ``poll`` are those of ``epoll`` (epoll_ctl(2)), so masks are the 
 
 import contextlib
 import select
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
+
+from tiamat.system.unpatched import unpatched
 
 IN: Final = select.POLLIN
 OUT: Final = select.POLLOUT
@@ -41,7 +43,7 @@ class PollPoller:
     """
 
     def __init__(self) -> None:
-        self._poll = select.poll()
+        self._poll = unpatched("select", "poll")()
 
     def register(self, fd: int, mask: int, /) -> None:
         """Wait for this from now on."""
@@ -74,9 +76,14 @@ class PollPoller:
 
     def close(self) -> None:
         """Wait for nothing any more."""
-        self._poll = select.poll()
+        self._poll = unpatched("select", "poll")()
 
 
 def make_poller() -> Poller:
-    """The best that there is here."""
-    return select.epoll() if hasattr(select, "epoll") else PollPoller()
+    """The best that there is here; gevent hides epoll, though it works as well."""
+    try:
+        epoll: Any = unpatched("select", "epoll")
+    except AttributeError:
+        return PollPoller()
+    poller: Poller = epoll()
+    return poller

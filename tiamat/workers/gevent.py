@@ -1,22 +1,20 @@
 """
-A greenlet for each connection.
+A greenlet for each request, as long as its application takes.
 
 The process is patched behind the fork, before it loads the application: what blocks
 in there (sockets, ``time.sleep``, DNS, subprocesses, locks) lets others run instead.
 The master is never patched.
 
-Nothing is armed per request. The main greenlet looks once a second at the deadlines
-of all connections, shows that the hub still turns, and does what the master wants.
+Nothing is armed per request. The loop lives in the hub; the main greenlet shows that
+the hub still turns, looks for requests that take long, and does what the master wants.
 """
 
 import socket
 import time
 import traceback
 import warnings
-from collections.abc import Callable
 from contextlib import suppress
-from functools import partial
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 try:
     import gevent
@@ -29,49 +27,36 @@ except ImportError as error:
     ) from error
 
 from tiamat.drivers.blocking import BlockingConnection
-from tiamat.drivers.host import Handle, Host
-from tiamat.drivers.service import WSGIService
+from tiamat.drivers.evented import Handle
 from tiamat.gateways.wsgi import RequestEnded, WSGIResponse
-from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
-from tiamat.system.sockets import EXHAUSTED
 from tiamat.types import Environ
-from tiamat.workers.base import Worker
-from tiamat.workers.green_socket import READ, GreenSocket
-from tiamat.workers.serving import FOREVER, make_handle, make_service
+from tiamat.workers.green_loop import READ, GreenLoop
+from tiamat.workers.serving import FOREVER
+from tiamat.workers.sync import SyncWorker
 
 HEARTBEAT: Final = 1.0
 """Seconds between two looks at everything; at most so many without a sign of life."""
 
 MOMENT: Final = 0.01
-"""Seconds for which the late may still show that they are not."""
+"""Seconds between two looks whether greenlets have ended."""
 
 PATIENCE: Final = 1.0
 """Seconds that greenlets have to end, once they are told to."""
 
-PAUSE: Final = 0.5
-"""Seconds without accepting, for want of descriptors."""
 
-
-class GeventHost(Host):
-    """The connections of one gevent worker."""
-
-    had_enough: Callable[[], None]
-    go_on: Callable[[], None]
-
-
-class GeventWorker(Worker):
+class GeventWorker(SyncWorker):
     """
-    A greenlet for each connection; the application runs in it.
+    The application runs in greenlets; bodies are streamed.
 
     Subclasses override ``begin`` to serve accepted sockets in their own way.
 
     Attributes:
-        host: the connections that it serves.
+        loop: the connections that it serves.
         guests: greenlets of a subclass's ``begin``, for which a stop waits.
     """
 
-    service: WSGIService
-    host: GeventHost
+    multithread: ClassVar[bool] = True
+    loop: GreenLoop
     _forked = False
 
     # --- Its life -------------------------------------------------------------
@@ -89,8 +74,38 @@ class GeventWorker(Worker):
     def load(self) -> None:
         """Load all that serves; what is wrong with it is a boot that fails."""
         super().load()
-        self.service = make_service(self, multithread=True)
         self.prepare()
+
+    def prepare(self) -> None:
+        """Make what ``run`` needs; nothing is accepted yet."""
+        hub = gevent.get_hub()
+        self.loop = GreenLoop(
+            [listener.sock for listener in self.listeners],
+            self.service,
+            self.row,
+            self.bounded(self.handler(self.service.gateway.run)),
+            hub=hub,
+            spawn=gevent.Greenlet,
+        )
+        self.loop.busiest = self.cfg.worker_connections
+        self.loop.begin = self.begin
+        self.guests = Group()
+        self._look_at = 0.0
+        self._woken = Event()
+        self._flushing = hub.loop.prepare()
+        self._waking = hub.loop.io(self.wakeup.fileno(), READ)
+        self._waking.start(self._woken.set)
+
+    def begin(self, sock: socket.socket, address: Any, base: Environ) -> None:
+        """
+        Serve an accepted connection. Called in the hub.
+
+        Args:
+            sock: non-blocking, of the system's class and not gevent's.
+            address: of the peer.
+            base: what the environs on its listener have in common.
+        """
+        self.loop.adopt(sock, address, base)
 
     def run(self) -> None:
         """Serve until told to stop, then let greenlets finish."""
@@ -99,48 +114,13 @@ class GeventWorker(Worker):
         heartbeat = min(HEARTBEAT, (self.cfg.timeout or FOREVER) / 2)
         self.log.hold()  # the access lines of a turn leave in one write
         self._flushing.start(self.log.flush)
-        self.accept()
+        self.loop.accept()
         while self.alive:
             self.turn(heartbeat)
         if self.final:
-            self.accept_all()
-        self.stop_accepting()
+            self.loop.accept_all(li.sock for li in self.listeners if not li.inherited)
         self.close_listeners()
         self.finish()
-
-    def prepare(self) -> None:
-        """Make what ``run`` needs; nothing is accepted yet."""
-        cfg = self.cfg
-        self.host = GeventHost(
-            self.service,
-            self.row,
-            self.bounded(make_handle(self, self.service.gateway.run)),
-            busiest=cfg.worker_connections,
-        )
-        self.host.enough = self.max_requests
-        self.host.had_enough = partial(self.retire, "max_requests")
-        self.host.go_on = self.accept
-        self.guests = Group()
-        hub = gevent.get_hub()
-        self._accepting = False
-        self._resume_at = 0.0
-        self._sweep_at = 0.0
-        self._woken = Event()
-        self._flushing = hub.loop.prepare()
-        self._waking = hub.loop.io(self.wakeup.fileno(), READ)
-        self._waking.start(self._woken.set)
-        self._watchers = []
-        for listener in self.listeners:
-            watcher = hub.loop.io(listener.fileno(), READ)
-            self._watchers.append((watcher, listener.sock, self.base(listener.sock)))
-
-    def base(self, sock: socket.socket) -> Environ:
-        """What the environs of one listener have in common."""
-        name = sock.getsockname()
-        make = self.service.environs.base
-        if isinstance(name, tuple):
-            return make(name[0], str(name[1]), "http")
-        return make("localhost", "", "http")
 
     def bounded(self, run: Handle) -> Handle:
         """Wrap *run* in the limit of time that the settings ask for, if they do."""
@@ -164,156 +144,57 @@ class GeventWorker(Worker):
             self.handle_wakeup()
         while self._forked:  # the application's process: nothing here is its own
             gevent.sleep(3600.0)
+        if self.loop.failure is not None:
+            raise self.loop.failure
         now = time.monotonic()
         self.row.beat(now)
-        if now >= self._sweep_at:
-            self._sweep_at = now + HEARTBEAT * 0.9
-            self.sweep(now)
+        self.loop.soon()  # deadlines want to be looked at though nothing happens
+        if now >= self._look_at:
+            self._look_at = now + HEARTBEAT * 0.9
+            self.look(now)
 
-    def sweep(self, now: float) -> None:
-        """Look at everybody: who is late, who takes long, how many there are."""
-        host = self.host
-        late = host.late(now)
-        if late:
-            # Two turns of the hub: whoever had bytes in the kernel has them now.
-            gevent.sleep(MOMENT)
-            gevent.sleep(MOMENT)
-            host.expire(late)
-        for connection in host.overdue(now, self.cfg.timeout or FOREVER):
+    def look(self, now: float) -> None:
+        """Look for requests that take long, and copy the figures."""
+        for connection in self.loop.overdue(now, self.cfg.timeout or FOREVER):
             self.log.warning("%s: %s", self, self.describe(connection, now))
-        host.show_oldest()
-        if self._resume_at and now >= self._resume_at:
-            self.accept()
-        self.report()
+        self.loop.show_oldest()
+        self.report(self.loop)
 
     def describe(self, connection: BlockingConnection, now: float) -> str:
         """A request that takes long: which, since when, and where it is."""
-        greenlet = host_greenlet(self.host, connection)
-        frame = getattr(greenlet, "gr_frame", None)
+        frame = getattr(connection.server, "gr_frame", None)
         stack = "".join(traceback.format_stack(frame)).rstrip() if frame else ""
         age = now - connection.began
         return f"{connection} for {age:.1f} s, which is at\n{stack}"
 
-    def report(self) -> None:
-        """Copy the numbers to the scoreboard."""
-        host = self.host
-        counts = self.row.counts
-        counts[REQUESTS] = self.nr = host.handled
-        counts[ERRORS] = host.errors
-        counts[CONNECTIONS] = len(host.connections)
-
     def finish(self) -> None:
         """Let greenlets finish; end them shortly before it is too late."""
-        host = self.host
-        host.hasten()
+        loop = self.loop
         clock = time.monotonic
         until = self.deadline() - min(PATIENCE, self.cfg.graceful_timeout / 10)
-        while (host.connections or self.guests) and clock() < until:
-            self._sweep_at = 0.0
+        while (loop.connections or self.guests) and clock() < until:
+            loop.hasten()
+            loop.sweep_soon()
             self.turn(min(0.2, max(0.0, until - clock())))
         self.end(f"graceful_timeout={self.cfg.graceful_timeout:g}")
-        self.report()
-        self.log.flush()
+        loop.close()
+        self.report(loop)
 
     def end(self, reason: str) -> None:
-        """End every connection; what is in the application is told by an exception."""
-        running = list(self.guests)
-        for connection in list(self.host.connections):
-            if connection.began:
-                running.append(host_greenlet(self.host, connection))
-            else:
-                connection.abort()
-        gevent.killall(running, RequestEnded(reason), timeout=PATIENCE)
-        gevent.sleep(0)
-
-    # --- Accepting --------------------------------------------------------------
-
-    def accept(self) -> None:
-        """Take new connections from now on."""
-        self._resume_at = 0.0
-        if not self._accepting and self.alive:
-            self._accepting = True
-            for watcher, sock, base in self._watchers:
-                watcher.start(self.accept_one, sock, base)
-
-    def stop_accepting(self) -> None:
-        """Leave new connections to others."""
-        self._accepting = False
-        for watcher, _, _ in self._watchers:
-            watcher.stop()
-
-    def accept_one(self, listener: socket.socket, base: Environ) -> bool:
-        """
-        Take one connection; False if there was none. Called in the hub.
-
-        One each time, so that other workers have theirs.
-        """
-        host = self.host
-        if host.active >= host.busiest and self.alive:
-            host.pressed = True
-            self.stop_accepting()
-            return False
-        try:
-            # Of socket.socket.accept() the patched part makes more than we need.
-            fileno, address = listener._accept()  # type: ignore[attr-defined]
-        except OSError as error:
-            if error.errno in EXHAUSTED:
-                self.pause(error)
-            return False
-        limit = self.service.limit_connections
-        if limit and len(host.connections) >= limit:
-            host.evict(limit // 100)
-        make = monkey.get_original("socket", "socket")
-        sock = make(listener.family, listener.type, listener.proto, fileno)
-        sock.setblocking(False)
-        try:
-            self.begin(sock, address, base)
-        except Exception as error:
-            self.log.error("can't serve a connection", exc_info=error)
-            sock.close()
-        return True
-
-    def begin(self, sock: socket.socket, address: Any, base: Environ) -> None:
-        """
-        Serve an accepted connection in a greenlet of its own. Called in the hub.
-
-        Args:
-            sock: non-blocking, of the system's class and not gevent's.
-            address: of the peer.
-            base: what the environs on its listener have in common.
-        """
-        peer = (address[0], str(address[1])) if isinstance(address, tuple) else ("", "")
-        connection = BlockingConnection(
-            self.host, GreenSocket(sock, gevent.get_hub()), peer, base
-        )
-        self.host.connections[connection] = gevent.spawn(connection.run)
-
-    def pause(self, error: OSError) -> None:
-        """Out of descriptors or memory: leave it to others for a moment."""
-        self.log.warning("accept: %s, pausing", error.strerror)
-        self.stop_accepting()
-        self._resume_at = time.monotonic() + PAUSE
-        self.host.evict(len(self.host.connections) // 10)
-
-    def accept_all(self) -> None:
-        """Take every connection that the kernel still holds for our own listeners."""
-        ours = {li.fileno() for li in self.listeners if not li.inherited}
-        for _, sock, base in self._watchers:
-            while sock.fileno() in ours and self.accept_one(sock, base):
-                self.row.beat(time.monotonic())
+        """End every request: what is in the application is told by an exception."""
+        servers = [connection.server for connection in self.loop.busy()]
+        for greenlet in [*self.guests, *servers]:
+            greenlet.kill(RequestEnded(reason), block=False)
+        until = time.monotonic() + PATIENCE
+        while (self.loop.active or self.guests) and time.monotonic() < until:
+            gevent.sleep(MOMENT)
 
     def forget(self) -> None:
         """In a process that the application forks, nothing here goes on."""
         self._forked = True
-        if hasattr(self, "host"):
+        if self.loop is not None:
             with suppress(Exception):
                 self._waking.stop()
                 self._flushing.stop()
-                self.stop_accepting()
-            self.host.abandon()
+                self.loop.stop()
         super().forget()
-
-
-def host_greenlet(host: Host, connection: BlockingConnection) -> Any:
-    """What runs a connection."""
-    return host.connections.get(connection)

@@ -1,13 +1,12 @@
 """One request at a time, on any number of kept-alive connections."""
 
-from tiamat.drivers.connection import EventedConnection
+from typing import ClassVar
+
 from tiamat.drivers.evented import EventedLoop, Handle
 from tiamat.drivers.service import WSGIService
-from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
-from tiamat.types import Environ
 from tiamat.workers.base import Worker
-from tiamat.workers.serving import FOREVER, make_service, request_view
+from tiamat.workers.serving import FOREVER, make_handle, make_service
 
 HEARTBEAT = 1.0
 """At most so many seconds between two signs of life of an idle worker."""
@@ -21,13 +20,14 @@ class SyncWorker(Worker):
     they wait in the selector loop.
     """
 
+    multithread: ClassVar[bool] = False
     service: WSGIService
     loop: EventedLoop | None = None
 
     def load(self) -> None:
         """Load all that serves; what is wrong with it is a boot that fails."""
         super().load()
-        self.service = make_service(self)
+        self.service = make_service(self, multithread=self.multithread)
 
     def run(self) -> None:
         """Serve until told to stop, then drain."""
@@ -64,18 +64,7 @@ class SyncWorker(Worker):
 
     def handler(self, run: Handle) -> Handle:
         """Wrap *run* in what the settings ask for, and in nothing else."""
-        hook = self.cfg.pre_request
-        if hook is None:
-            return run
-        view = request_view()
-
-        def handle(
-            response: WSGIResponse, connection: EventedConnection, environ: Environ
-        ) -> None:
-            self.call_hook("pre_request", self, view(response.request, environ))
-            run(response, connection, environ)
-
-        return handle
+        return make_handle(self, run)
 
     def report(self, loop: EventedLoop) -> None:
         """Copy the loop's numbers to the scoreboard; ask to be replaced in time."""

@@ -3,13 +3,13 @@
 import select
 import sys
 import traceback
-from typing import Final
+from typing import ClassVar, Final
 
 from tiamat.drivers.pool import Pool, Seat
 from tiamat.drivers.pooled import PooledLoop
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUEST_AT, REQUESTS
 from tiamat.system.scoreboard import HEARTBEAT as HEARTBEAT_AT
-from tiamat.workers.serving import FOREVER, make_service
+from tiamat.workers.serving import FOREVER
 from tiamat.workers.sync import HEARTBEAT, SyncWorker
 
 PATIENCE: Final = 1.0
@@ -24,12 +24,8 @@ class ThreadsWorker(SyncWorker):
     master, looks after the threads, and leads the loop when all are busy.
     """
 
+    multithread: ClassVar[bool] = True
     pool: Pool
-
-    def load(self) -> None:
-        """Load all that serves; what is wrong with it is a boot that fails."""
-        super(SyncWorker, self).load()
-        self.service = make_service(self, multithread=True)
 
     def run(self) -> None:
         """Serve until told to stop, then drain."""
