@@ -148,7 +148,7 @@ class AioServer:
             return
         self._accepting = True
         for listener in self._listeners:
-            self.loop.add_reader(listener.fileno(), self._accept, listener)
+            self.loop.add_reader(listener.fileno(), self._welcome, listener)
 
     def _unwatch_listeners(self) -> None:
         if self._accepting:
@@ -156,6 +156,12 @@ class AioServer:
             for listener in self._listeners:
                 with suppress(OSError, ValueError):  # the helper has closed it
                     self.loop.remove_reader(listener.fileno())
+
+    def _welcome(self, listener: socket.socket) -> None:
+        """Take one connection if there is one; it stays in the queue if we leave."""
+        if self.service.gateway.stopping():
+            return  # uvloop goes round once more behind a signal's SystemExit
+        self._accept(listener)
 
     def _accept(self, listener: socket.socket) -> bool:
         """Take one connection; False if there was none."""
