@@ -351,6 +351,10 @@ def with_default(environ: object, start_response: object, debug: bool = False) -
     """WSGI: the third is not given."""
 
 
+def factory(debug: bool = False) -> Any:
+    """Makes an application."""
+
+
 def request_only(request: object) -> Any:
     """What werkzeug's decorators wrap: no application by itself."""
 
@@ -407,13 +411,21 @@ def test_applications_of_asgi_2_are_known(app: object) -> None:
     assert loader.interface(app) == "asgi2"
 
 
+@pytest.mark.parametrize("app", [factory, lambda: None, lambda **settings: None, Asgi])
+def test_factories_are_known(app: object) -> None:
+    """Whoever forgets the parentheses is told so, before any request fails."""
+    assert loader.interface(app) == "factory"
+
+
 def test_the_refusal_names_the_cure() -> None:
     """What to do about the worker, or about the application."""
     double = loader.refusal("m:app", "asgi2", None)
+    made = loader.refusal("m:make", "factory", None)
     asgi = loader.refusal("m:app", "asgi", "gevent")
     wsgi = loader.refusal("m:app", "wsgi", Asgi)
 
     assert "wrap it in asgiref.compatibility.guarantee_single_callable" in double
+    assert made.endswith("if it makes the application, write 'm:make()'")
     assert "which the gevent worker does not serve; leave out -k, or use" in asgi
     assert "which the Asgi worker does not serve; leave out -k (or wrap it in" in wsgi
 

@@ -23,8 +23,11 @@ DEFAULT_NAMES: Final = ("application", "app")
 OURS: Final = (os.path.dirname(os.path.dirname(__file__)), importlib.__file__)
 """Files and folders whose lines in a traceback tell nothing about the user's code."""
 
-Interface: TypeAlias = Literal["wsgi", "asgi", "asgi2"]
-"""What an application speaks; asgi2 is the double callable of before 2019."""
+Interface: TypeAlias = Literal["wsgi", "asgi", "asgi2", "factory"]
+"""
+What an application speaks; asgi2 is the double callable of before 2019. A factory is
+no application at all.
+"""
 
 Call: TypeAlias = tuple[list[Any], dict[str, Any]]
 """The arguments of a factory, positional and by name."""
@@ -282,7 +285,8 @@ def interface(app: Any) -> Interface:
     An application is called with two arguments (WSGI), with three (ASGI), or with
     one, which returns what is called with two more (ASGI 2). What is a coroutine
     function, or an object whose ``__call__`` is one, is ASGI whatever it takes.
-    A wrapper that takes anything speaks what it wraps.
+    A wrapper that takes anything speaks what it wraps. What can be called without
+    arguments, and not with two, makes an application perhaps, but is none.
     """
     if is_coroutine(app):
         return "asgi"
@@ -298,9 +302,11 @@ def interface(app: Any) -> Interface:
     if any(one.kind is Parameter.VAR_POSITIONAL for one in parameters):
         wrapped = getattr(app, "__wrapped__", None)
         return "asgi" if wrapped is not None and takes_three(wrapped) else "wsgi"
+    required = sum(one.default is Parameter.empty for one in positional)
+    if len(positional) < 2 and not required:
+        return "factory"
     if len(positional) == 1:
         return "asgi2"
-    required = sum(one.default is Parameter.empty for one in positional)
     return "asgi" if required == len(ASGI) else "wsgi"
 
 
@@ -333,6 +339,11 @@ def refusal(text: str, spoken: Interface, worker: object) -> str:
         worker: the worker's class, or its name.
     """
     name = worker if isinstance(worker, str) else getattr(worker, "__name__", "chosen")
+    if spoken == "factory":
+        return (
+            f"{text!r} takes neither environ and start_response, nor scope, receive and"
+            f" send; if it makes the application, write '{text}()'"
+        )
     if spoken == "asgi2":
         return (
             f"{text!r} is called with one argument, as applications of ASGI 2 were,"
