@@ -51,6 +51,18 @@ def test_the_application_stands_anywhere() -> None:
     assert parse("-w", "3").app is None
 
 
+def test_flags_of_uvicorn_get_ours(capsys: pytest.CaptureFixture[str]) -> None:
+    """What is meant is known; and what we name instead is there."""
+    text = usage_error(capsys, "--port", "80", "app")
+    ours = [words for words in flags.UVICORNS.values() if words.startswith("--")]
+
+    assert "error: there is no flag --port; write --bind HOST:PORT\n" in text
+    for words in ours:
+        assert parse(*words.split(), *([] if set(" =") & set(words) else ["1"])).given
+    with pytest.raises(SystemExit):
+        parse("--factory")
+
+
 def test_a_misspelt_flag_gets_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     """The error says which flag was probably meant."""
     expected = (
