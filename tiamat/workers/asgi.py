@@ -90,7 +90,8 @@ class ASGIWorker(Worker):
             from tiamat.drivers.aio_websocket import begin_websocket
             from tiamat.protocol.websocket import WebSocketSettings
         except ImportError as error:
-            self.log.info("no WebSockets: %s (pip install websockets)", error)
+            if self.slot == 0:  # one line per generation
+                self.log.info("no WebSockets: %s (pip install websockets)", error)
             return
         cfg = self.cfg
         service.begin_websocket = begin_websocket
