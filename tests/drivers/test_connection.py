@@ -1,12 +1,13 @@
 """One connection: what it does with what the protocol and the gateway say."""
 
 import os
+import socket
 import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
-from drivers.loops import BUFFERED, read_all, running, send_file
+from drivers.loops import BUFFERED, read_all, read_until, running, send_file
 from running import wait_until
 
 from tiamat.drivers.evented import READ_SIZE
@@ -241,3 +242,46 @@ def test_a_body_that_stalls_gets_408() -> None:
         answer = server.ask(head + b"x")
 
     assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_what_came_behind_an_upgrade_goes_with_the_connection() -> None:
+    """
+    An application that takes the connection reads it first, byte by byte if it likes.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        sock = environ["gunicorn.socket"]
+        buffer = bytearray(2)
+        peeked = sock.recv(100, socket.MSG_PEEK)
+        sock.recv_into(buffer)
+        parts = [peeked, bytes(buffer), sock.recv(2), sock.recv(100)]
+        sock.sendall(b"|".join(parts) + b"|")
+        sock.sendall(sock.recv(100))
+        return []
+
+    head = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    with running(app) as server, server.connect() as sock:
+        sock.sendall(head + b"\x81early")
+        early = read_until(sock, b"ly|")
+        sock.sendall(b"later")
+        later = read_all(sock)
+
+    assert (b"\x81early|\x81e|ar|ly|", b"later") == (early, later)
+
+
+def test_who_takes_no_upgrade_goes_on_in_http() -> None:
+    """
+    The request behind it is answered behind it.
+    """
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
+
+    head = b"GET /one HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n"
+    last = b"GET /two HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
+    with running(app) as server:
+        answer = server.ask(head + last)
+
+    assert answer.endswith(b"/two")
+    assert 2 == answer.count(b"HTTP/1.1 200 OK")

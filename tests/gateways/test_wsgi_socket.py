@@ -6,6 +6,8 @@ from typing import Any
 import pytest
 from gateways.answers import Answer, Wire
 
+from tiamat.gateways.wsgi_socket import ApplicationSocket
+
 UPGRADE = (
     b"GET / HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 )
@@ -62,3 +64,18 @@ def test_the_first_use_takes_the_connection(
 
     assert (b"mine", 101, "") == (said, answer.response.status, caplog.text)
     assert not answer.response.keep_alive
+
+
+def test_what_came_early_is_read_first() -> None:
+    """
+    What the driver has read behind the head, then what the socket has.
+    """
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        theirs.sendall(b"later")
+        sock = ApplicationSocket(lambda: ours, lambda: b"early")
+        unused = sock.used
+        parts = [sock.recv(2), sock.recv(100), sock.recv(100)]
+
+    assert [b"ea", b"rly", b"later"] == parts
+    assert (False, True) == (unused, sock.used)

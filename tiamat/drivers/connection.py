@@ -63,6 +63,7 @@ class EventedConnection(SocketTransport):
         service = loop.service
         self.base = base
         self.http = Connection(service.limits, service.parser, service.names)
+        self.http.holds_upgrades = True
         self.closing = False
         self.reported: Reported | None = None
         self.taken = False
@@ -234,6 +235,10 @@ class EventedConnection(SocketTransport):
             finished(request, response, environ, self.peer, seconds)
         except Exception as error:
             self.loop.service.log.error("can't log a request", exc_info=error)
+
+    def early(self) -> bytes:
+        """What came behind an upgrade, for the application that takes it."""
+        return self.http.take_held()
 
     # Writing
 

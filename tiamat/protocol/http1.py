@@ -77,6 +77,9 @@ class Connection:
         surplus: Bytes came that will be left unread.
         upgrades: A request for a WebSocket is marked as such, and what comes
             behind it is not HTTP. The driver says so; else it goes on as HTTP.
+        holds_upgrades: What comes behind any other offer of an upgrade is held back
+            until its response has gone: its application may take the connection, and
+            those bytes with it.
         unread: What came behind it.
         quiet: Nothing came but whole requests; the next byte begins one.
     """
@@ -84,8 +87,8 @@ class Connection:
     __slots__ = (
         "_before", "_blank", "_chunk_at", "_chunks", "_current", "_feed", "_head",
         "_headers", "_held", "_left", "_limits", "_make_parser", "_names", "_raw",
-        "_section", "eof", "error", "quiet", "reading", "requests", "surplus", "unread",
-        "upgrades",
+        "_section", "eof", "error", "holds_upgrades", "quiet", "reading", "requests",
+        "surplus", "unread", "upgrades",
     )  # fmt: skip
 
     _chunks: Chunks
@@ -97,6 +100,7 @@ class Connection:
         self.eof = False
         self.surplus = False
         self.upgrades = False
+        self.holds_upgrades = False
         self.unread = b""
         self.quiet = True
         self._limits = limits
@@ -163,7 +167,10 @@ class Connection:
     @property
     def paused(self) -> bool:
         """Enough requests wait: no more is to be read until ``resume``."""
-        return len(self.requests) >= self._limits.pipelined
+        requests = self.requests
+        return len(requests) >= self._limits.pipelined or (
+            self.holds_upgrades and bool(requests) and b"upgrade" in requests[-1].fields
+        )
 
     @property
     def holding(self) -> bool:
@@ -184,6 +191,11 @@ class Connection:
         """It has been idle for a while: keep nothing of the last request."""
         self._before = b""
         self._section = None
+
+    def take_held(self) -> bytes:
+        """What was held back is no business of ours any more."""
+        held, self._held = self._held, b""
+        return held
 
     def resume(self) -> None:
         """A request was taken: look at what was held back meanwhile."""
