@@ -4,6 +4,7 @@ import logging
 import os
 import pty
 import re
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -329,3 +330,26 @@ def test_an_old_log_can_be_closed_when_there_is_a_new_one(
 
     assert "heard" in (tmp_path / "new").read_text()
     assert (tmp_path / "new.access").read_text() == "seen\n"
+
+
+def test_each_line_is_written_once_whoever_flushes(
+    open_log: Open, tmp_path: Path
+) -> None:
+    """Threads hold lines together, and each of them flushes when it likes."""
+    path = tmp_path / "access"
+    log = open_log("-", str(path))
+    log.hold()
+
+    def write(name: int) -> None:
+        for number in range(2000):
+            log.access(f"{name} {number}")
+            log.flush()
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    lines = path.read_text().splitlines()
+    assert (8000, 8000) == (len(lines), len(set(lines)))

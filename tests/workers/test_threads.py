@@ -54,6 +54,8 @@ def plain():
 """
 
 DJANGO = """
+import atexit
+import gc
 import os
 import threading
 import time
@@ -69,11 +71,30 @@ made = []
 connection_created.connect(lambda **_: made.append(1), weak=False)
 
 
+def open_databases():
+    found = 0
+    for number in os.listdir("/proc/self/fd"):
+        try:
+            found += os.readlink(f"/proc/self/fd/{number}").endswith("/db.sqlite3")
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def count_at_exit():
+    gc.collect()
+    with open("left", "w") as file:
+        file.write(f"{len(made)} {open_databases()}")
+
+
+atexit.register(count_at_exit)
+
+
 def look(request):
     with connection.cursor() as cursor:
         cursor.execute("select 1")
         time.sleep(0.005)
-    return HttpResponse(f"{len(made)}")
+    return HttpResponse(f"{len(made)} {open_databases()}")
 
 
 settings.configure(
@@ -251,14 +272,20 @@ def test_database_connections_are_as_many_as_threads(
     serve: Serve, tmp_path: Path
 ) -> None:
     """
-    Django keeps one for each thread, however many clients there are.
+    Django keeps one for each thread, however many clients there are, and all are
+    closed when the worker exits.
     """
     server = site(serve, tmp_path, DJANGO)
     with Load(server.address, clients=16) as load:
         load.wait_for_requests(200)
+    server.stop()
+    made, left = (server.directory / "left").read_text().split()
+    counts = [tuple(map(int, text.split())) for text in load.texts]
 
     assert [] == load.losses
-    assert max(map(int, load.texts)) <= 4
+    assert max(counts) <= (4, 4)
+    assert 1 <= max(count for _, count in counts) <= int(made) <= 4
+    assert "0" == left
 
 
 def test_what_a_thread_holds_is_given_back_at_exit(serve: Serve) -> None:

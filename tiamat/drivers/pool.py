@@ -161,11 +161,13 @@ class Seat:
                 table.pop()
             except IndexError:
                 self.row.end()
+                pool.served()
                 return False
             if not queue:
                 break
         pool.working = False
         self.row.end()
+        pool.served()
         return True
 
     def help(self) -> bool:
@@ -177,6 +179,7 @@ class Seat:
         self.now = self.clock()
         self.serve(connection)
         self.row.end()
+        self.pool.served()
         return True
 
     def serve(self, connection: PooledConnection) -> None:
@@ -227,6 +230,7 @@ class Pool:
         summoned: The main thread leads from now on.
         ended: The threads are to end.
         failure: What ended a thread that should not end.
+        served: Called in a thread that has served all there was for it.
     """
 
     def __init__(
@@ -250,6 +254,7 @@ class Pool:
         self.summoned = False
         self.ended = False
         self.failure: BaseException | None = None
+        self.served: Callable[[], object] = bool
         self._rows = Scoreboard(size)
         self._starting = threading.Lock()
         self._poll = select.poll()

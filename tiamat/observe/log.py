@@ -1,8 +1,10 @@
 """The error log and the access log."""
 
+import contextlib
 import logging
 import os
 import sys
+from collections import deque
 from typing import Any, Final
 
 from tiamat.observe.sink import Sink
@@ -109,7 +111,7 @@ class Log:
         self.capture_output = capture_output
         self.sinks: list[Sink] = []
         self.access_sink: Sink | None = None
-        self.held: list[str] | None = None
+        self.held: deque[str] | None = None
         self.held_size = 0
         before = [(logger, logger.handlers[:]) for logger in self.loggers]
         try:
@@ -185,14 +187,23 @@ class Log:
 
     def hold(self) -> None:
         """From now on access lines wait for ``flush``: for loops that call it."""
-        self.held = []
+        self.held = deque()
 
     def flush(self) -> None:
-        """Write the access lines that a turn has gathered, in one write."""
-        if self.held and self.access_sink is not None:
-            self.access_sink.write(encoded("\n".join(self.held)))
-            self.held.clear()
+        """
+        Write the access lines that a turn has gathered, in one write.
+
+        From any thread: each line is taken once.
+        """
+        held = self.held
+        if held and self.access_sink is not None:
             self.held_size = 0
+            lines = []
+            with contextlib.suppress(IndexError):
+                while True:
+                    lines.append(held.popleft())
+            if lines:
+                self.access_sink.write(encoded("\n".join(lines)))
 
     # --- Files --------------------------------------------------------------
 

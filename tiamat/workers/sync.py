@@ -1,10 +1,14 @@
 """One request at a time, on any number of kept-alive connections."""
 
-from typing import ClassVar
+import itertools
+import math
+from typing import Any, ClassVar
 
 from tiamat.drivers.evented import EventedLoop, Handle
 from tiamat.drivers.service import WSGIService
+from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
+from tiamat.types import Environ
 from tiamat.workers.base import Worker
 from tiamat.workers.serving import FOREVER, make_handle, make_service
 
@@ -64,7 +68,10 @@ class SyncWorker(Worker):
 
     def handler(self, run: Handle) -> Handle:
         """Wrap *run* in what the settings ask for, and in nothing else."""
-        return make_handle(self, run)
+        run = make_handle(self, run)
+        if self.multithread and self.max_requests < math.inf:
+            return counted(self, run)
+        return run
 
     def report(self, loop: EventedLoop) -> None:
         """Copy the loop's numbers to the scoreboard; ask to be replaced in time."""
@@ -81,3 +88,19 @@ class SyncWorker(Worker):
         if self.loop is not None:
             self.loop.close_listeners()
         super().close_listeners()
+
+
+def counted(worker: Worker, run: Handle) -> Handle:
+    """
+    Wrap *run* in a count: behind the last of ``max_requests`` it asks to be replaced.
+
+    In any thread, and once: each number is drawn by one.
+    """
+    numbers = itertools.count(1)
+
+    def handle(response: WSGIResponse, connection: Any, environ: Environ) -> None:
+        run(response, connection, environ)
+        if next(numbers) == worker.max_requests:
+            worker.retire("max_requests")
+
+    return handle

@@ -38,6 +38,8 @@ class ThreadsWorker(SyncWorker):
         )
         pool = self.pool = Pool(loop, self.cfg.threads, self.wakeup, self.handle_wakeup)
         watch = Watch(self, pool)
+        self.log.hold()  # the access lines of a turn leave in one write
+        pool.served = self.log.flush
         if self.orphaned:
             return
         heartbeat = min(HEARTBEAT, (self.cfg.timeout or FOREVER) / 2)
@@ -63,6 +65,7 @@ class ThreadsWorker(SyncWorker):
             watch.look()
         stuck = pool.end(min(self.deadline(), clock() + PATIENCE))
         watch.count()
+        self.log.flush()
         for seat in stuck:
             self.log.error(
                 "%s: left behind at the end: %s", self, describe(seat, clock())
@@ -97,6 +100,7 @@ class Watch:
         if now < self.at:
             return
         self.at = now + self.every
+        self.worker.log.flush()
         before = self.finished
         self.count()
         row = self.worker.row
@@ -142,7 +146,7 @@ class Watch:
             worker.log.error("%s: %s", worker, describe(seat, now))
 
     def count(self) -> None:
-        """Copy the figures to the scoreboard; ask to be replaced in time."""
+        """Copy the figures to the scoreboard."""
         worker = self.worker
         seats = list(self.pool.seats)
         counts = worker.row.counts
@@ -150,8 +154,6 @@ class Watch:
         counts[REQUESTS] = worker.nr = self.finished
         counts[ERRORS] = sum(seat.errors for seat in seats)
         counts[CONNECTIONS] = self.pool.loop.connections
-        if worker.nr >= worker.max_requests:
-            worker.retire("max_requests")
 
 
 def describe(seat: Seat, now: float) -> str:
