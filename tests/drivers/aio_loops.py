@@ -3,9 +3,12 @@
 import asyncio
 import logging
 import socket
+import struct
 import time
-from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, cast
+
+import uvloop
 
 from tiamat.drivers.aio import AioServer
 from tiamat.drivers.service import ASGIService, Timeouts
@@ -20,6 +23,18 @@ from tiamat.system.scoreboard import Scoreboard
 from tiamat.types import ASGIApp
 
 LOG = logging.getLogger("tests.aio")
+
+LIMIT = 45.0
+"""Seconds that anything may take."""
+
+Result = TypeVar("Result")
+
+LOOPS: dict[str, Any] = {
+    "asyncio": asyncio.new_event_loop,
+    "uvloop": uvloop.new_event_loop,
+}
+factory: Any = asyncio.new_event_loop
+"""What the fixture ``aio_loop`` has chosen."""
 
 Client = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -47,6 +62,7 @@ def run(
     limit: int = 1000,
     limits: Limits | None = None,
     names: Names | None = None,
+    made: Callable[[AioServer], object] = lambda server: None,
 ) -> AioServer:
     """Serve *app* to the clients, one after the other; then drain and close."""
 
@@ -56,17 +72,38 @@ def run(
             server = make(app, listener, parser, timeouts, limit, limits)
             if names is not None:  # an empty table is false
                 server.service.names = names
+            made(server)
             server.accept()
             for client in clients:
                 reader, writer = await asyncio.open_connection(*listener.getsockname())
-                async with asyncio.timeout(45):
+                async with asyncio.timeout(LIMIT):
                     await client(reader, writer)
                 writer.close()
             await server.drain(time.monotonic() + 5)
             server.close()
             return server
 
-    return asyncio.run(main())
+    return run_on_loop(main())
+
+
+def run_on_loop(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run on the loop that ``factory`` makes."""
+    with asyncio.Runner(loop_factory=factory) as runner:
+        return runner.run(main)
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Let others run until something holds."""
+    async with asyncio.timeout(LIMIT):
+        while not condition():  # noqa: ASYNC110 - no event tells of it
+            await asyncio.sleep(0.001)
+
+
+def reset(writer: asyncio.StreamWriter) -> None:
+    """Go without a word: the peer gets a reset."""
+    sock = writer.get_extra_info("socket")
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    writer.transport.abort()
 
 
 def make(

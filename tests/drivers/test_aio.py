@@ -2,10 +2,13 @@
 
 import asyncio
 import contextvars
+import socket
+import time
+from functools import partial
 from typing import Any
 
 import pytest
-from drivers.aio_loops import hello, run
+from drivers.aio_loops import hello, reset, run, until
 
 from tiamat.drivers.service import Timeouts
 
@@ -13,8 +16,9 @@ GET = b"GET /a HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 @pytest.fixture(autouse=True)
-def kind() -> None:
-    """Nothing here runs on the evented driver, of which there are kinds."""
+def kind(aio_loop: str) -> str:
+    """On each loop, and not on the evented driver, of which there are kinds."""
+    return aio_loop
 
 
 def test_a_request_is_answered_and_counted() -> None:
@@ -148,3 +152,259 @@ def test_a_request_sees_no_context_variables_of_another() -> None:
 
     assert {"none"} == {value for _, value in seen}
     assert ["/a", "/a", "/a", "/b", "/b"] == sorted(path for path, _ in seen)
+
+
+def test_streams_need_no_room() -> None:
+    """
+    ``worker_connections`` bounds requests that have not begun to answer.
+
+    With room for one, a hundred endless streams are served beside each other, and a
+    normal request too.
+    """
+    open_streams = 0
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        nonlocal open_streams
+        if scope["path"] == "/a":
+            await hello(scope, receive, send)
+            return
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        open_streams += 1
+        await receive()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        open_streams -= 1
+
+    async def client(reader: Any, writer: Any) -> None:
+        host, port = writer.get_extra_info("peername")
+        streams = [await asyncio.open_connection(host, port) for _ in range(100)]
+        for _, other in streams:
+            other.write(GET.replace(b"/a", b"/events"))
+        for answer, _ in streams:
+            assert (await answer.readline()).startswith(b"HTTP/1.1 200")
+        await until(lambda: open_streams == 100)
+        writer.write(GET)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+        for _, other in streams:
+            other.close()
+        await until(lambda: open_streams == 0)
+
+    server = run(app, client, limit=1)
+
+    assert not server.running
+    assert not server.streaming
+    assert server.room == 1
+
+
+def test_many_that_wait_have_their_turn() -> None:
+    """One behind the other and in their order, with no stack that grows with them."""
+    gate = asyncio.Event()
+    order = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        order.append(scope["path"])
+        if scope["path"] == "/first":
+            await gate.wait()
+        await hello(scope, receive, send)
+
+    async def client(reader: Any, writer: Any) -> None:
+        host, port = writer.get_extra_info("peername")
+        writer.write(GET.replace(b"/a", b"/first"))
+        others = [await asyncio.open_connection(host, port) for _ in range(300)]
+        await until(lambda: order)
+        for number, (_, other) in enumerate(others):
+            other.write(GET.replace(b"/a", b"/%d" % number))
+            await until(partial(waits, number + 1))
+        gate.set()
+        for answer, other in others:
+            assert (await answer.readline()).startswith(b"HTTP/1.1 200")
+            other.close()
+
+    def waits(count: int) -> bool:
+        return len(server[0].waiting) == count
+
+    server: list[Any] = []
+    run(app, client, limit=1, made=server.append)
+
+    assert ["/first", *(f"/{number}" for number in range(300))] == order
+
+
+def test_what_waits_for_its_turn_is_one_request() -> None:
+    """
+    Its body may come meanwhile, also in pieces; its client may go; a stop waits.
+    """
+    gate = asyncio.Event()
+    seen = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        seen.append(scope["path"])
+        if scope["path"] == "/a":
+            await gate.wait()
+        await hello(scope, receive, send)
+
+    async def client(reader: Any, writer: Any) -> None:
+        server = servers[0]
+        host, port = writer.get_extra_info("peername")
+        writer.write(GET)
+        await until(lambda: seen)
+        answer, other = await asyncio.open_connection(host, port)
+        _, third = await asyncio.open_connection(host, port)
+        await until(lambda: len(server.connections) == 3)
+        other.write(b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 200000\r\n\r\n")
+        await until(lambda: len(server.waiting) == 1)
+        third.write(GET.replace(b"/a", b"/gone"))
+        await until(lambda: len(server.waiting) == 2)
+        for _ in range(20):
+            other.write(bytes(10_000))
+            await other.drain()
+            await asyncio.sleep(0)
+        other.write_eof()
+        reset(third)
+        await until(lambda: len(server.connections) == 2)
+        drained = asyncio.ensure_future(server.drain(time.monotonic() + 30))
+        await asyncio.sleep(0)
+        for connection in server.connections:
+            connection.sweep(time.monotonic() + 5)  # idle ones would be closed
+        gate.set()
+        assert (await answer.read()).endswith(b"POST /b 200000\n")
+        writer.close()
+        other.close()
+        await drained
+
+    servers: list[Any] = []
+    run(app, client, limit=1, made=servers.append)
+
+    assert ["/a", "/b"] == seen
+
+
+def test_limit_connections_closes_who_waits_without_a_request() -> None:
+    """The one that has been longest without; and not one that is being answered."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/wait":
+            await gate.wait()
+        await hello(scope, receive, send)
+
+    async def client(reader: Any, writer: Any) -> None:
+        server = servers[0]
+        server.service.limit_connections = 3
+        address = writer.get_extra_info("peername")
+        writer.write(GET.replace(b"/a", b"/wait"))
+        await until(lambda: server.running)
+        old, first = await asyncio.open_connection(*address)
+        first.write(GET)
+        await old.readuntil(b"GET /a 0\n")
+        await until(lambda: len(server.connections) == 2)
+        _, second = await asyncio.open_connection(*address)
+        await until(lambda: len(server.connections) == 3)
+        new, third = await asyncio.open_connection(*address)
+        third.write(GET)
+        assert b"" == await old.read()
+        await new.readuntil(b"GET /a 0\n")
+        gate.set()
+        await reader.readuntil(b"GET /wait 0\n")
+        for one in (first, second, third):
+            one.close()
+
+    gate = asyncio.Event()
+    servers: list[Any] = []
+    run(app, client, made=servers.append)
+
+
+def test_at_limit_connections_newcomers_wait_when_nobody_is_idle() -> None:
+    """Until one closes: no stream is broken for them."""
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if scope["path"] == "/stream":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b"x", "more_body": True})
+            await receive()
+            await receive()
+        else:
+            await hello(scope, receive, send)
+
+    async def client(reader: Any, writer: Any) -> None:
+        server = servers[0]
+        server.service.limit_connections = 1
+        writer.write(GET.replace(b"/a", b"/stream"))
+        await reader.readuntil(b"x")
+        address = writer.get_extra_info("peername")
+        answer, other = await asyncio.open_connection(*address)
+        other.write(GET)
+        await until(lambda: not server._accepting)
+        assert len(server.connections) == 1
+        writer.close()
+        await answer.readuntil(b"GET /a 0\n")
+        other.close()
+
+    servers: list[Any] = []
+    run(app, client, made=servers.append)
+
+
+def test_max_requests_is_noticed_with_the_request_that_reaches_it() -> None:
+    """Not with a sweep, which comes up to a second later."""
+    told = []
+
+    async def client(reader: Any, writer: Any) -> None:
+        server = servers[0]
+        server.enough = 3
+        server.had_enough = lambda: told.append(server.handled)
+        for number in range(5):
+            writer.write(GET)
+            await reader.readuntil(b"GET /a 0\n")
+            assert told == [3, 4, 5][: max(0, number - 1)]
+
+    servers: list[Any] = []
+    run(hello, client, made=servers.append)
+
+    assert [3, 4, 5] == told
+
+
+def test_the_age_of_a_stream_is_logged_as_such(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """Once, and as nothing to be warned of; ``request_timeout`` still ends it."""
+    caplog.set_level("INFO")
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        await send({"type": "http.response.body", "body": b"x", "more_body": True})
+        await asyncio.Event().wait()
+
+    async def client(reader: Any, writer: Any) -> None:
+        server = servers[0]
+        writer.write(GET)
+        await reader.readuntil(b"x\r\n")
+        for _ in range(2):
+            server._look_at_running(time.monotonic() + 50)
+        server._look_at_running(time.monotonic() + 200)
+        assert b"" == await reader.read()
+
+    servers: list[Any] = []
+    timeouts = Timeouts(slow=30, request=100)
+    run(app, client, timeouts=timeouts, made=servers.append)
+
+    lines = [record for record in caplog.records if "for 50 s" in record.message]
+    assert ["INFO"] == [record.levelname for record in lines]
+    assert "GET /a streams" in lines[0].message
+
+
+def test_a_stop_closes_who_comes_late_and_says_nothing() -> None:
+    """Connections from the kernel's queue are idle ones, too."""
+
+    async def client(reader: Any, writer: Any) -> None:
+        server = servers[0]
+        writer.write(GET)
+        await reader.readuntil(b"GET /a 0\n")
+        sock = socket.create_connection(writer.get_extra_info("peername"))
+        server.accept_all(server._listeners, time.monotonic() + 30)
+        drained = asyncio.ensure_future(server.drain(time.monotonic() + 30))
+        await until(lambda: len(server.connections) == 2)
+        for connection in server.connections:
+            connection.sweep(time.monotonic() + 3)
+        await drained
+        sock.close()
+
+    servers: list[Any] = []
+    run(hello, client, made=servers.append)

@@ -9,6 +9,7 @@ no timer, no event and, from Python 3.12 on, no turn of the loop per request.
 import asyncio
 import contextvars
 import errno
+import heapq
 import math
 import socket
 import sys
@@ -62,8 +63,8 @@ class Row(Protocol):
 class Swept(Protocol):
     """A connection of any kind, as the sweep and the drain see it."""
 
-    deadline: float
-
+    @property
+    def waits_since(self) -> float: ...
     def sweep(self, now: float, /) -> None: ...
     def retire(self, idle_until: float, /) -> None: ...
     def abort(self) -> None: ...
@@ -82,6 +83,12 @@ class Running(Protocol):
     def over(self) -> bool: ...
 
 
+class Startable(Protocol):
+    """What waits for its turn; it may have gone meanwhile."""
+
+    def take_turn(self) -> None: ...
+
+
 class AioServer:
     """
     Accepts, and looks after all connections.
@@ -91,13 +98,19 @@ class AioServer:
         context: What each request gets a copy of, whoever's task it begins in.
         connections: All that are open, of any kind.
         running: What the application works at, the oldest first, and since when.
+        streaming: Responses under way and open WebSockets: no more room for them is
+            needed than they have. Since when the application works at them.
+        limit: The most that may be running; what streams doesn't count.
+        room: At so many running ones others wait: ``limit``, or 0 if some do already.
         handled: Requests that were answered.
         errors: Of those, with a status of 500 and above.
         draining: Nothing new is accepted; connections close behind a response.
         leaving: The time for that is nearly over: who still streams is told.
-        waiting: Connections with a request, over ``limit`` running ones.
+        waiting: What came beyond that, in its order.
+        enough: At so many handled requests ``had_enough`` is called.
         pre_request: Called before each request; None if nobody wants it.
         swept: Called behind each sweep.
+        had_enough: Called behind each request from the one on that is ``enough``.
     """
 
     def __init__(
@@ -116,16 +129,21 @@ class AioServer:
         self.note = row.note
         self.connections: set[Swept] = set()
         self.running: dict[Running, float] = {}
-        self.waiting: list[AioConnection] = []
+        self.streaming: dict[Running, float] = {}
+        self.waiting: list[Startable] = []
         self.handled = 0
         self.errors = 0
-        self.limit = limit
+        self.enough: float = math.inf
+        self.limit = self.room = limit
         self.draining = False
         self.leaving = False
         self.pre_request: Callable[[Request, Scope], object] | None = None
         self.swept: Callable[[], object] = lambda: None
+        self.had_enough: Callable[[], object] = lambda: None
         self.spawn = make_spawn(loop)
         self._accepting = False
+        self._turning = False  # those who wait will have their turn
+        self._idle_until = math.inf  # while draining: when idle connections go
         self._arriving: set[asyncio.Future[Any]] = set()
         self._listeners = list(listeners)
         self._sweeper: asyncio.TimerHandle | None = None
@@ -158,10 +176,15 @@ class AioServer:
                     self.loop.remove_reader(listener.fileno())
 
     def _welcome(self, listener: socket.socket) -> None:
-        """Take one connection if there is one; it stays in the queue if we leave."""
+        """Take one connection if there is room for it; it stays in the queue if not."""
         if self.service.gateway.stopping():
             return  # uvloop goes round once more behind a signal's SystemExit
-        self._accept(listener)
+        limit = self.service.limit_connections
+        full = limit and len(self.connections) + len(self._arriving) >= limit
+        if full and not self._evict(limit // 100):
+            self._unwatch_listeners()  # until a connection closes
+        else:
+            self._accept(listener)
 
     def _accept(self, listener: socket.socket) -> bool:
         """Take one connection; False if there was none."""
@@ -171,12 +194,10 @@ class AioServer:
             if error.errno in _EXHAUSTED:
                 self.service.log.warning("accept: %s, pausing", error.strerror)
                 self._unwatch_listeners()  # the next sweep watches them again
-                self._evict()
+                if error.errno == errno.EMFILE:
+                    self._evict(len(self.connections) // 10)
             return False
         sock.setblocking(False)
-        limit = self.service.limit_connections
-        if limit and len(self.connections) >= limit:
-            self._evict()
         base = self.service.bases[listener.fileno()]
         arriving = asyncio.ensure_future(
             self.loop.connect_accepted_socket(
@@ -190,14 +211,25 @@ class AioServer:
 
     def _arrived(self, arriving: "asyncio.Future[Any]") -> None:
         self._arriving.discard(arriving)
+        self._look_whether_empty()
         if not arriving.cancelled() and (error := arriving.exception()):
             self.service.log.debug("a connection failed: %s", error)
 
-    def _evict(self) -> None:
-        """Make room: close who has waited longest without a request."""
-        idle = [c for c in self.connections if c.deadline < math.inf]
-        if idle:
-            min(idle, key=lambda connection: connection.deadline).abort()
+    def _evict(self, count: int) -> int:
+        """
+        Make room: close those that have waited longest without a request.
+
+        Some at once, so that looking for them is paid for by many. Who is being
+        answered, or has a WebSocket, is not closed for a newcomer.
+
+        Returns:
+            How many were closed.
+        """
+        idle = [c for c in self.connections if c.waits_since < math.inf]
+        oldest = heapq.nsmallest(max(1, count), idle, key=lambda c: c.waits_since)
+        for connection in oldest:
+            connection.abort()
+        return len(oldest)
 
     def close_listeners(self) -> None:
         """Take no more connections. From any thread."""
@@ -221,12 +253,26 @@ class AioServer:
     def opened(self, connection: Swept) -> None:
         """A connection is there, or has become another kind of connection."""
         self.connections.add(connection)
+        if self.draining:
+            connection.retire(self._idle_until)
 
     def closed(self, connection: Swept) -> None:
         """A connection is gone, or has become another kind of connection."""
         self.connections.discard(connection)
+        if not (self._accepting or self.waiting):
+            self._watch_listeners()  # there is a descriptor again
         if self._emptied is not None:
             self._look_whether_empty()
+
+    def streams(self, cycle: Running) -> None:
+        """A response has begun that isn't one write, or a WebSocket is open."""
+        began = self.running.pop(cycle, None)
+        if began is not None:
+            self.streaming[cycle] = began
+            if not self.running:
+                self.row.times[REQUEST_AT] = 0.0
+            if self.waiting:
+                self._next_soon()
 
     def left(self, cycle: Running) -> None:
         """
@@ -235,24 +281,37 @@ class AioServer:
         Hot: once per request.
         """
         running = self.running
-        running.pop(cycle, None)
+        if running.pop(cycle, None) is None:
+            self.streaming.pop(cycle, None)
         if not running:
             self.row.times[REQUEST_AT] = 0.0
         if self.waiting:
-            self._next_waiting()
+            self._next_soon()
         if self._emptied is not None:
             self._look_whether_empty()
 
-    def _next_waiting(self) -> None:
-        while self.waiting and len(self.running) < self.limit:
-            self.waiting.pop(0).proceed()
-        if not self.waiting:
-            self._watch_listeners()
+    def _next_soon(self) -> None:
+        """There is room for who waits; but not here, inside of another request."""
+        if not self._turning:
+            self._turning = True
+            self.loop.call_soon(self._give_turns)
 
-    def wait_for_turn(self, connection: AioConnection) -> None:
+    def wait_for_turn(self, who: Startable) -> None:
         """So many requests run that this one has to wait, and others elsewhere."""
-        self.waiting.append(connection)
+        self.waiting.append(who)
+        self.room = 0
         self._unwatch_listeners()
+
+    def _give_turns(self) -> None:
+        """Begin what waits, as far as there is room: first come, first served."""
+        try:
+            while self.waiting and len(self.running) < self.limit:
+                self.waiting.pop(0).take_turn()
+        finally:
+            self._turning = False
+        if not self.waiting:
+            self.room = self.limit
+            self._watch_listeners()
 
     # Deadlines
 
@@ -274,25 +333,32 @@ class AioServer:
         """Log requests that take long, end those that take too long."""
         oldest = True
         timeouts = self.service.timeouts
+        youngest = now - min(timeouts.slow, timeouts.request)
         for cycle, began in list(self.running.items()):
-            if cycle.endless:
-                continue
             if oldest:
                 self.note(now, began, cycle.request.head)
                 oldest = False
-            age = now - began
-            if age < timeouts.slow and age < timeouts.request:
+            if began > youngest:
                 break  # those behind it are younger
-            if age >= timeouts.slow and not cycle.told:
-                cycle.told = True
-                self.service.log.warning(
-                    "%s runs for %d s%s",
-                    method_and_path(cycle.request), age, stack_of(cycle.task),
-                )  # fmt: skip
-            if age >= timeouts.request and not cycle.timed_out and not cycle.over:
-                self._cancel(cycle, "request_timeout")
-        if oldest:
-            self.row.times[REQUEST_AT] = 0.0  # there are conversations only
+            self._look_at_age(cycle, now - began)
+        for cycle, began in list(self.streaming.items()):
+            if began <= youngest and not cycle.endless:
+                self._look_at_age(cycle, now - began)
+
+    def _look_at_age(self, cycle: Running, age: float) -> None:
+        timeouts = self.service.timeouts
+        if age >= timeouts.slow and not cycle.told:
+            cycle.told = True
+            streams = cycle in self.streaming
+            # Whether it is stuck or means to stream for ever, nobody can tell.
+            log = self.service.log.info if streams else self.service.log.warning
+            log(
+                "%s %s for %d s%s",
+                method_and_path(cycle.request), "streams" if streams else "runs",
+                age, stack_of(cycle.task),
+            )  # fmt: skip
+        if age >= timeouts.request and not cycle.timed_out and not cycle.over:
+            self._cancel(cycle, "request_timeout")
 
     # Ending
 
@@ -308,9 +374,9 @@ class AioServer:
         if self._sweeper is not None:
             self._sweeper.cancel()
         now = time.monotonic()
-        idle_until = now + min(self.service.timeouts.keepalive, _LONGEST_IDLE)
+        self._idle_until = now + min(self.service.timeouts.keepalive, _LONGEST_IDLE)
         for connection in list(self.connections):
-            connection.retire(idle_until)
+            connection.retire(self._idle_until)
         self.sweep()
         told_at = now + 0.9 * (deadline - now)
         await self._wait_until_empty(told_at)
@@ -323,7 +389,7 @@ class AioServer:
         await self._wait_until_empty(time.monotonic() + _CANCELLED)
 
     def _cancel_running(self) -> None:
-        for cycle in list(self.running):
+        for cycle in [*self.running, *self.streaming]:
             self._cancel(cycle, "graceful_timeout")
 
     def _cancel(self, cycle: Running, setting: str) -> None:
@@ -336,23 +402,27 @@ class AioServer:
     async def _wait_until_empty(self, deadline: float) -> None:
         """Wait until nothing is connected and nothing runs."""
         timeout = deadline - time.monotonic()
-        if timeout > 0 and (self.connections or self.running or self._arriving):
+        if timeout > 0 and self._busy:
             self._emptied = self.loop.create_future()
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._emptied, timeout)
             self._emptied = None
 
+    @property
+    def _busy(self) -> bool:
+        """Something is connected, or will be, or runs."""
+        return bool(
+            self.connections or self.running or self.streaming or self._arriving
+        )
+
     def _look_whether_empty(self) -> None:
-        if (
-            not (self.connections or self.running or self._arriving)
-            and self._emptied is not None
-            and not self._emptied.done()
-        ):
-            self._emptied.set_result(None)
+        emptied = self._emptied
+        if emptied is not None and not emptied.done() and not self._busy:
+            emptied.set_result(None)
 
     def close(self) -> None:
         """Close everything now; what still runs may be cancelled, and is no failure."""
-        for cycle in self.running:
+        for cycle in [*self.running, *self.streaming]:
             cycle.timed_out = True
         if self._sweeper is not None:
             self._sweeper.cancel()

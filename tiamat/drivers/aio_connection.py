@@ -7,15 +7,16 @@ came, and ``send`` waits while the reader has not taken what was sent.
 
 import asyncio
 import math
-import os
 import time
-from functools import partial
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from tiamat.drivers.aio_file import send_file
 from tiamat.gateways.asgi import Cycle, Disconnected
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST, Connection
 from tiamat.protocol.response import Response, refusal
+from tiamat.system.queues import readable, unsent
 from tiamat.types import Scope
 
 if TYPE_CHECKING:
@@ -28,9 +29,6 @@ _BODY_WAITING: Final = 65536
 # A body that nobody has read is taken to its end up to here, so that the
 # connection can go on; a longer one costs the connection.
 _UNREAD: Final = 262144
-
-# One call sends so much of a file, so that others get their turn.
-_SLICE: Final = 1 << 20
 
 _NEVER: Final = math.inf
 
@@ -49,12 +47,13 @@ class AioConnection(asyncio.Protocol):
         full: The transport holds more than its high mark.
         deadline: Point on the monotonic clock at which our patience ends.
         head: Whether that is for a head, which gets a 408.
+        waiters: To be woken when something happened here.
     """
 
     __slots__ = (
-        "_began", "_closing", "_paused", "_unsent", "_waiters", "base", "client",
-        "cycle", "deadline", "ended", "full", "gone", "head", "http", "peer", "server",
-        "transport",
+        "_began", "_closing", "_paused", "_skip_to", "_stalled_at", "_unsent", "base",
+        "client", "cycle", "deadline", "ended", "full", "gone", "head", "http", "peer",
+        "server", "transport", "waiters",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -79,8 +78,10 @@ class AioConnection(asyncio.Protocol):
         self._closing = False
         self._paused = False
         self._unsent = 0  # bytes that waited for the peer at the last sweep
+        self._stalled_at = _NEVER  # when it has taken none of them for too long
+        self._skip_to = 0  # bytes of a body: beyond them nobody waits for its end
         self._began = 0.0
-        self._waiters: list[asyncio.Future[None]] = []
+        self.waiters: list[asyncio.Future[None]] = []
 
     # What the loop calls
 
@@ -115,8 +116,11 @@ class AioConnection(asyncio.Protocol):
         self.http.receive_eof()
         self.ended = True
         self.wake()
-        if self.cycle is None and not self.http.requests:
+        cycle = self.cycle
+        if cycle is None:
             self.close()
+        elif cycle.over:
+            self.proceed()
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -133,6 +137,8 @@ class AioConnection(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.full = False
         self.wake()
+        if self.cycle is not None and self.cycle.over:
+            self.server.loop.call_soon(self.proceed)
 
     # Requests
 
@@ -143,11 +149,6 @@ class AioConnection(asyncio.Protocol):
         Hot: once per request.
         """
         server = self.server
-        if len(server.running) >= server.limit:
-            self.http.requests.insert(0, request)
-            self.deadline = _NEVER
-            server.wait_for_turn(self)
-            return
         service = server.service
         if not request.complete and self.http.error is not None:
             self.refuse(self.http.error.status)
@@ -160,13 +161,34 @@ class AioConnection(asyncio.Protocol):
         except ProtocolError as error:
             self.refuse(error.status)
             return
-        if server.pre_request is not None:
-            server.pre_request(request, scope)
         cycle = self.cycle = Cycle(service.gateway, self, request, scope)
         now = self._began = time.monotonic()
+        # Who waits for a 100 is not late: it hears that when the application asks.
+        self.deadline = (
+            _NEVER
+            if request.complete or request.expect_continue
+            else now + service.timeouts.body
+        )
+        if len(server.running) >= server.room:
+            server.wait_for_turn(self)
+            return
+        if server.pre_request is not None:
+            server.pre_request(request, scope)
         server.note(now, now, request.head)
         server.running[cycle] = now
-        self.deadline = _NEVER if request.complete else now + service.timeouts.body
+        cycle.task = server.spawn(cycle.run(), context=server.context.copy())
+
+    def take_turn(self) -> None:
+        """There is room for the request that waits here."""
+        server = self.server
+        cycle = self.cycle
+        if cycle is None or cycle.over or self.gone:
+            return
+        if server.pre_request is not None:
+            server.pre_request(cycle.request, cycle.scope)
+        now = time.monotonic()
+        server.note(now, now, cycle.request.head)
+        server.running[cycle] = now
         cycle.task = server.spawn(cycle.run(), context=server.context.copy())
 
     def _more_came(self, cycle: Cycle) -> None:
@@ -176,25 +198,26 @@ class AioConnection(asyncio.Protocol):
         if http.error is not None and not request.complete:
             self._broken_body(cycle, http.error)
             return
+        if cycle.over:
+            self.proceed()
+            return
         body = request.body
-        if body is not None and body.waiting:
-            if cycle.over:
-                body.take()
-            elif body.waiting > _BODY_WAITING and not request.complete:
-                self._pause()
-        if http.holding:
+        waiting = 0 if body is None or request.complete else body.waiting
+        if waiting > _BODY_WAITING or http.holding:
             self._pause()
         if not request.complete:
             self.deadline = time.monotonic() + self.server.service.timeouts.body
         elif self.deadline < _NEVER:
             self.deadline = _NEVER
-        if self._waiters:
+        if self.waiters:
             self.wake()
 
     def _broken_body(self, cycle: Cycle, error: ProtocolError) -> None:
         """The rest of a body can't be read: refuse if there is no answer yet."""
         self.ended = True
-        if cycle.response.status:
+        if cycle.over:
+            self.close()  # nobody has read it
+        elif cycle.response.status:
             self.abort()
         else:
             cycle.over = True
@@ -247,6 +270,14 @@ class AioConnection(asyncio.Protocol):
             self.deadline = time.monotonic() + self.server.service.timeouts.body
             self._resume()
 
+    def invite(self) -> None:
+        """The client was told to send its body: from now on it can be late."""
+        self.deadline = time.monotonic() + self.server.service.timeouts.body
+
+    def streaming(self, cycle: Cycle) -> None:
+        """A response has begun that comes in pieces, or is a large one."""
+        self.server.streams(cycle)
+
     def responded(self, cycle: Cycle) -> None:
         """
         The last byte of a response is with the transport: what next?
@@ -254,7 +285,9 @@ class AioConnection(asyncio.Protocol):
         Hot: once per request.
         """
         server = self.server
-        server.handled += 1
+        handled = server.handled = server.handled + 1
+        if handled >= server.enough:
+            server.had_enough()
         response = cycle.response
         if response.status >= 500:
             server.errors += 1
@@ -262,16 +295,17 @@ class AioConnection(asyncio.Protocol):
         now = time.monotonic()
         if finished is not None:
             self._report(cycle, now)
-        if self._waiters:
+        if self.waiters:
             self.wake()  # of a receive() that waits for the end
         http = self.http
-        if response.keep_alive and http.quiet and not http.requests:
+        if response.keep_alive and http.quiet and not (http.requests or self.full):
             self.cycle = None
             self.head = False
             self.deadline = now + server.service.timeouts.keepalive
         elif not response.keep_alive:
             self.close()
         else:
+            self._skip_to = cycle.request.body_size + _UNREAD
             server.loop.call_soon(self.proceed)
 
     def left(self, cycle: Cycle) -> None:
@@ -279,22 +313,22 @@ class AioConnection(asyncio.Protocol):
         self.server.left(cycle)
 
     def proceed(self) -> None:
-        """Begin the next request, when the body of the last one is out of the way."""
-        if self.gone or self._closing:
+        """
+        Begin the next request, when nothing of the last one is in the way.
+
+        In the way are the rest of its body, and its response if the client doesn't
+        read that: else who asks without reading would fill our memory.
+        """
+        cycle = self.cycle
+        if cycle is None or not cycle.over or self.gone or self._closing:
+            return
+        if not cycle.request.complete:
+            self._skip(cycle.request)
             return
         http = self.http
-        cycle = self.cycle
-        if cycle is not None and not cycle.request.complete:
-            request = cycle.request
-            if request.body is not None:
-                request.body.take()
-            rest = request.length - request.body_size
-            if rest > _UNREAD or self.ended or request.body_size > _UNREAD + (1 << 30):
-                self.close()
-                return
-            self._resume()
-            self.deadline = time.monotonic() + self.server.service.timeouts.body
-            self.server.loop.call_later(0.05, self.proceed)
+        if self.full:
+            if http.holding:
+                self._pause()
             return
         self.cycle = None
         http.resume()
@@ -308,11 +342,30 @@ class AioConnection(asyncio.Protocol):
         if not http.holding:
             self._resume()
 
+    def _skip(self, request: "Request") -> None:
+        """Read a body to its end that nobody wants, if that is near; or close."""
+        if request.body is not None:
+            request.body.take()
+        if self.ended or max(request.length, request.body_size) > self._skip_to:
+            self.close()
+        else:
+            self.deadline = time.monotonic() + self.server.service.timeouts.body
+            self._resume()
+
     async def more(self) -> None:
         """Wait until something came: of the body, or the end."""
         waiter = self.server.loop.create_future()
-        self._waiters.append(waiter)
-        await waiter
+        self.waiters.append(waiter)
+        try:
+            await waiter
+        except BaseException:  # cancelled: who asks again and again leaves nothing
+            self.forget(waiter)
+            raise
+
+    def forget(self, waiter: "asyncio.Future[None]") -> None:
+        """Nobody waits with it any more."""
+        with suppress(ValueError):
+            self.waiters.remove(waiter)
 
     async def drain(self) -> None:
         """Wait until the reader has taken enough."""
@@ -323,67 +376,14 @@ class AioConnection(asyncio.Protocol):
 
     def wake(self) -> None:
         """Let everybody look again who waits for something here."""
-        waiters, self._waiters = self._waiters, []
+        waiters, self.waiters = self.waiters, []
         for waiter in waiters:
             if not waiter.done():
                 waiter.set_result(None)
 
     async def send_file(self, fileno: int, offset: int, count: int) -> None:
-        """
-        Have the kernel send a part of a file, behind what waits.
-
-        Raises:
-            Disconnected: The client has gone, or the file became shorter.
-        """
-        transport = self.transport
-        transport.set_write_buffer_limits(high=0)
-        try:
-            while transport.get_write_buffer_size() and not self.gone:
-                self.full = True
-                await self.more()
-            if self.gone:
-                raise Disconnected("the client has gone")
-            # The loop watches its own descriptor of the socket; we watch another.
-            sock = os.dup(transport.get_extra_info("socket").fileno())
-            try:
-                await self._send_slices(sock, fileno, offset, count)
-            finally:
-                os.close(sock)
-        finally:
-            if not self.gone:
-                transport.set_write_buffer_limits()
-
-    async def _send_slices(
-        self, sock: int, fileno: int, offset: int, count: int
-    ) -> None:
-        loop = self.server.loop
-        while count:
-            try:
-                sent = os.sendfile(sock, fileno, offset, min(count, _SLICE))
-            except BlockingIOError:
-                writable = loop.create_future()
-                loop.add_writer(sock, partial(_settle, writable))
-                self.deadline = time.monotonic() + self.server.service.timeouts.write
-                try:
-                    await asyncio.wait(
-                        (writable, asyncio.ensure_future(self.more())),
-                        return_when=asyncio.FIRST_COMPLETED,
-                    )
-                finally:
-                    loop.remove_writer(sock)
-                if self.gone:
-                    raise Disconnected("the client has gone") from None
-                continue
-            except OSError as error:
-                self.abort()
-                raise Disconnected("the client has gone") from error
-            if not sent:
-                self.abort()
-                raise Disconnected("the file became shorter while it was sent")
-            offset += sent
-            count -= sent
-            self.deadline = _NEVER
-            await asyncio.sleep(0)
+        """Have the kernel send a part of a file; raises Disconnected."""
+        await send_file(self, fileno, offset, count)
 
     def _report(self, cycle: Cycle, now: float) -> None:
         """Tell who wants to know; what fails there is not the connection's fault."""
@@ -401,18 +401,16 @@ class AioConnection(asyncio.Protocol):
 
     def sweep(self, now: float) -> None:
         """Whoever kept us waiting too long is refused, or gone."""
-        waiting = self.transport.get_write_buffer_size()
-        if waiting:
-            if waiting != self._unsent:
-                self._unsent = waiting
-                self.deadline = now + self.server.service.timeouts.write
-            elif self.deadline <= now or self.deadline == _NEVER:
-                self.abort()
-            return
-        self._unsent = 0
-        if self.deadline > now:
+        if self._unsent or self.transport.get_write_buffer_size():
+            self._look_at_reader(now)
             return
         cycle = self.cycle
+        if cycle is None:
+            self.http.forget()
+        if self.deadline > now:
+            return
+        if not (self._closing or self.ended) and readable(self._fileno):
+            return  # it was in time, we weren't
         if cycle is None and self.head and not self.http.empty and not self._closing:
             self.refuse(408)
         elif cycle is None or self._closing or cycle.response.status:
@@ -422,6 +420,35 @@ class AioConnection(asyncio.Protocol):
             self.ended = True
             self.refuse(408)
             self.wake()
+
+    def _look_at_reader(self, now: float) -> None:
+        """Something waits for the client: has it taken any since we last looked?"""
+        left = self.transport.get_write_buffer_size()
+        if not left:
+            self._unsent = 0
+            if self._closing:
+                self.deadline = now + self.server.service.timeouts.linger
+            return
+        left += unsent(self._fileno)
+        if left != self._unsent:
+            self._unsent = left
+            self._stalled_at = now + self.server.service.timeouts.write
+        elif self._stalled_at <= now:
+            self.abort()
+
+    @property
+    def _fileno(self) -> int:
+        """The socket's descriptor; -1 if it is closed already."""
+        number: int = self.transport.get_extra_info("socket").fileno()
+        return number
+
+    @property
+    def waits_since(self) -> float:
+        """Since when it has no request to work at; infinite if it has one."""
+        if self.cycle is not None or self._closing or self.full:
+            return _NEVER
+        timeouts = self.server.service.timeouts
+        return self.deadline - (timeouts.header if self.head else timeouts.keepalive)
 
     def retire(self, idle_until: float) -> None:
         """An idle connection waits less long for its next request."""
@@ -483,8 +510,3 @@ class AioConnection(asyncio.Protocol):
     def abort(self) -> None:
         """Close now."""
         self.transport.abort()
-
-
-def _settle(future: "asyncio.Future[None]") -> None:
-    if not future.done():
-        future.set_result(None)

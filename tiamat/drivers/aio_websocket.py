@@ -8,6 +8,7 @@ future is made only when the application waits.
 
 import asyncio
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from tiamat.gateways.asgi import Disconnected
@@ -15,6 +16,7 @@ from tiamat.gateways.asgi_websocket import Conversation
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.response import Response
 from tiamat.protocol.websocket import PING, Refused, WebSocket
+from tiamat.system.queues import unsent
 
 if TYPE_CHECKING:
     from tiamat.drivers.aio import AioServer
@@ -50,8 +52,6 @@ def begin_websocket(
     if connection.ended:
         connection.close()  # no conversation with who has said all
         return
-    if server.pre_request is not None:
-        server.pre_request(request, scope)
     AioWebSocket(server, connection, socket).begin(request, scope)
 
 
@@ -79,7 +79,7 @@ class AioWebSocket(asyncio.Protocol):
     A WebSocket and the transport that it is on.
 
     Attributes:
-        deadline: Never: nobody closes it for want of room.
+        waits_since: Never: nobody closes it for want of room.
         gone: Nothing can be sent any more.
         full: The transport holds more than its high mark.
     """
@@ -87,8 +87,10 @@ class AioWebSocket(asyncio.Protocol):
     __slots__ = (
         "_asked", "_began", "_closing", "_due", "_heard", "_muted", "_peer",
         "_pinged_at", "_receivers", "_reported", "_senders", "_unsent", "conversation",
-        "deadline", "full", "gone", "server", "socket", "transport",
+        "full", "gone", "server", "socket", "transport",
     )  # fmt: skip
+
+    waits_since = _NEVER
 
     conversation: Conversation
 
@@ -98,7 +100,6 @@ class AioWebSocket(asyncio.Protocol):
         self.server = server
         self.socket = socket
         self.transport = connection.transport
-        self.deadline = _NEVER
         self.gone = False
         self.full = connection.full
         self._peer = connection.peer
@@ -125,12 +126,25 @@ class AioWebSocket(asyncio.Protocol):
             self.transport.resume_reading()  # an earlier request may have stopped it
 
     def begin(self, request: "Request", scope: "Scope") -> None:
-        """Run the application."""
+        """Run the application, or wait for the turn to."""
         server = self.server
-        conversation = self.conversation = Conversation(
+        self.conversation = Conversation(
             server.service.gateway, self, self.socket, request, scope
         )
-        server.running[conversation] = self._began
+        if len(server.running) < server.room:
+            self.take_turn()
+        else:
+            server.wait_for_turn(self)
+
+    def take_turn(self) -> None:
+        """There is room for a handshake in the application."""
+        if self.gone:
+            return
+        server = self.server
+        conversation = self.conversation
+        if server.pre_request is not None:
+            server.pre_request(conversation.request, conversation.scope)
+        server.running[conversation] = time.monotonic()
         conversation.task = server.spawn(
             conversation.run(), context=server.context.copy()
         )
@@ -198,21 +212,29 @@ class AioWebSocket(asyncio.Protocol):
         if socket.reply or socket.finished:
             self._settle()
         if not socket.messages and socket.ended is None:
-            waiter = self.server.loop.create_future()
-            self._receivers.append(waiter)
-            await waiter
+            await self._wait(self._receivers)
 
     async def drain(self) -> None:
         """Wait until the reader has taken enough; raises Disconnected."""
         while self.full:
-            waiter = self.server.loop.create_future()
-            self._senders.append(waiter)
-            await waiter
+            await self._wait(self._senders)
         if self.gone:
             raise Disconnected("the client has gone")
 
+    async def _wait(self, waiters: _Waiters) -> None:
+        """Wait until woken; who is cancelled meanwhile leaves nothing behind."""
+        waiter = self.server.loop.create_future()
+        waiters.append(waiter)
+        try:
+            await waiter
+        except BaseException:
+            with suppress(ValueError):
+                waiters.remove(waiter)
+            raise
+
     def accepted(self) -> None:
-        """The 101 is with the transport."""
+        """The 101 is with the transport: from here on it needs no room."""
+        self.server.streams(self.conversation)
         interval = self.server.service.websocket.ping_interval
         self._due = time.monotonic() + interval if interval else _NEVER
         self._settle()
@@ -288,6 +310,8 @@ class AioWebSocket(asyncio.Protocol):
             return
         self._reported = True
         server.handled += 1
+        if server.handled >= server.enough:
+            server.had_enough()
         if response.status >= 500:
             server.errors += 1
         finished = server.service.finished
@@ -308,6 +332,8 @@ class AioWebSocket(asyncio.Protocol):
         if now < self._due:
             return
         waiting = self.transport.get_write_buffer_size()
+        if waiting:
+            waiting += unsent(self.transport.get_extra_info("socket").fileno())
         takes, self._unsent = waiting != self._unsent, waiting
         if not self.socket.open:
             if waiting and takes:

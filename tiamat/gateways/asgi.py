@@ -50,6 +50,8 @@ class Stream(Protocol):
 
     def write(self, *buffers: bytes) -> None: ...
     def taken(self) -> None: ...
+    def invite(self) -> None: ...
+    def streaming(self, cycle: "Cycle", /) -> None: ...
     def responded(self, cycle: "Cycle", /) -> None: ...
     def left(self, cycle: "Cycle", /) -> None: ...
     async def more(self) -> None: ...
@@ -151,7 +153,7 @@ class Cycle:
         """
         request = self.request
         stream = self.stream
-        while not self._received:
+        while not (self._received or self.over):
             body = request.body
             if request.complete or (body is not None and body.waiting):
                 data = b"" if body is None else body.take()
@@ -162,11 +164,12 @@ class Cycle:
                     "body": data,
                     "more_body": not request.complete,
                 }
-            if self.over or stream.ended:
+            if stream.ended:
                 break
             if request.expect_continue:
                 request.expect_continue = False
                 stream.write(self.response.interim(100))
+                stream.invite()
             await stream.more()
         while not (self.over or stream.ended):
             await stream.more()
@@ -232,8 +235,9 @@ class Cycle:
             self._end()
 
     def _head(self, size: int) -> bytes:
-        """The head of the response; *size* as in ``Response.start``."""
+        """The head of a response that isn't one write; *size* as for ``start``."""
         self._choose_keep_alive()
+        self.stream.streaming(self)
         common = self._gateway.common.lines
         try:
             return self.response.start(self._status, self._headers, common, size)
@@ -267,6 +271,8 @@ class Cycle:
     async def _send_other(self, kind: str, message: Message) -> None:
         """The extensions, and what is out of turn."""
         response = self.response
+        if self.over and not response.status:
+            raise Disconnected("the client has been refused")
         if self.over or (kind == "http.response.start" and self._status):
             raise RuntimeError(f"{kind!r} sent, but the response has been sent already")
         if kind == "http.response.early_hint":

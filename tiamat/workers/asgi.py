@@ -4,6 +4,7 @@ import asyncio
 import socket
 import time
 from contextlib import suppress
+from functools import partial
 from typing import Any, ClassVar, Final, cast
 
 from tiamat.config import Config
@@ -144,6 +145,8 @@ class ASGIWorker(Worker):
 
         self.loop.add_reader(self.wakeup.fileno(), look)
         aio.swept = self.report
+        aio.enough = self.max_requests
+        aio.had_enough = partial(self.retire, "max_requests")
         hook = self.cfg.pre_request
         if hook is not None:
             view = request_view()
@@ -185,15 +188,13 @@ class ASGIWorker(Worker):
         loop.close()
 
     def report(self) -> None:
-        """Copy the numbers to the scoreboard; ask to be replaced in time."""
+        """Copy the numbers to the scoreboard."""
         aio = self.aio
         if aio is not None:
             counts = self.row.counts
             counts[REQUESTS] = self.nr = aio.handled
             counts[ERRORS] = aio.errors
             counts[CONNECTIONS] = len(aio.connections)
-            if self.nr >= self.max_requests:
-                self.retire("max_requests")
         self.log.flush()
 
     def close_listeners(self) -> None:
