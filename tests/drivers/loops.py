@@ -16,6 +16,7 @@ from typing import Any
 
 import gevent
 import pytest
+from running import LIMIT
 
 from tiamat.drivers.evented import EventedLoop
 from tiamat.drivers.pool import Pool
@@ -173,6 +174,21 @@ class Running:
         with self.connect() as sock:
             sock.sendall(data)
             return read_all(sock)
+
+
+class Gate:
+    """An application that waits for ``opened`` under ``/wait``."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.opened = threading.Event()
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        if environ["PATH_INFO"] == "/wait":
+            self.entered.set()
+            assert self.opened.wait(LIMIT)
+        start_response("200 OK", [])
+        return [environ["PATH_INFO"].encode()]
 
 
 def read_all(sock: socket.socket) -> bytes:

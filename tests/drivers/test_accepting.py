@@ -20,26 +20,6 @@ def echo_path(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     return [environ["PATH_INFO"].encode("latin-1")]
 
 
-def test_at_the_limit_the_longest_silent_connection_makes_room() -> None:
-    """
-    A new client is served, however many say nothing; the oldest of those goes.
-    """
-    with running(echo_path) as server:
-        server.loop.service.limit_connections = 3
-        silent = []
-        for _ in range(3):
-            silent.append(server.connect())
-            wait_until(lambda: server.loop.connections == len(silent), "it is open")
-        answer = server.ask(LAST % b"new")
-        gone = silent[0].recv(1)
-        silent[2].sendall(LAST % b"late")
-        late = read_all(silent[2])
-        for sock in silent:
-            sock.close()
-
-    assert (b"/new", b"", b"/late") == (answer[-4:], gone, late[-5:])
-
-
 class Exhausted(socket.socket):
     """A listener that can't accept for want of descriptors, as often as told."""
 

@@ -4,9 +4,8 @@ import socket
 from typing import Any
 
 import pytest
-from drivers.loops import BUFFERED, read_all, read_until, running
+from drivers.loops import read_all, read_until, running
 from protocol.wire import PARSERS, cases
-from running import wait_until
 
 from tiamat.drivers import evented
 from tiamat.drivers.service import Timeouts
@@ -102,36 +101,6 @@ def test_a_slow_reader_holds_nobody_up() -> None:
     assert answer.count(b"x") == 20_000_000
 
 
-def test_a_slow_sender_of_a_head_gets_408() -> None:
-    """
-    A head that stays incomplete for the header timeout is answered with 408.
-    """
-    with running(echo_path, Timeouts(header=0.2)) as server:
-        answer = server.ask(b"GET / HTTP/1.1\r\nHost: te")
-
-    assert answer.startswith(b"HTTP/1.1 408 ")
-
-
-def test_a_silent_connection_is_closed() -> None:
-    """
-    Who sends nothing at all is closed after the header timeout, without a word.
-    """
-    with running(echo_path, Timeouts(header=0.2)) as server:
-        answer = server.ask(b"")
-
-    assert answer == b""
-
-
-def test_an_idle_connection_is_closed_after_keepalive() -> None:
-    """
-    Behind a response an idle connection is closed after the keepalive timeout.
-    """
-    with running(echo_path, Timeouts(keepalive=0.2)) as server:
-        answer = server.ask(GET % b"once")
-
-    assert answer.endswith(b"/once")
-
-
 def test_no_keepalive_closes_behind_each_response() -> None:
     """
     With keepalive 0 the response says so, and the connection closes.
@@ -205,49 +174,6 @@ def test_a_connection_yields_to_an_idle_worker() -> None:
     closes = [answer.count(b"Connection: close") for answer in (alone, behind, kept)]
     assert [1, 1, 0] == closes
     assert behind.endswith(b"/two")
-
-
-def test_an_idle_connection_is_answered_while_draining() -> None:
-    """
-    It stays for its next request, hears that this is the last, and the drain ends.
-    """
-    with (
-        running(echo_path, Timeouts(keepalive=20)) as server,
-        server.connect() as sock,
-    ):
-        sock.sendall(GET % b"one")
-        read_until(sock, b"/one")
-        server.draining = server.stopping = True
-        wait_until(lambda: not server.loop.accepting, "nobody is accepted any more")
-        sock.sendall(GET % b"two")
-        answer = read_all(sock)
-        server.thread.join(20)
-        over = not server.thread.is_alive()
-
-    assert (b"/two", 1, True) == (
-        answer[-4:],
-        answer.count(b"Connection: close"),
-        over,
-    )
-
-
-@BUFFERED
-def test_a_slow_reader_gets_all_while_draining() -> None:
-    """
-    Only idle connections are short of time then, not who still reads.
-    """
-    with (
-        running(large, Timeouts(keepalive=0.2)) as server,
-        server.connect() as slow,
-        server.connect() as idle,
-    ):
-        slow.sendall(GET % b"large")
-        wait_until(lambda: server.handled, "the application has answered")
-        server.draining = server.stopping = True
-        ended = read_all(idle)
-        answer = read_all(slow)
-
-    assert (b"", 20_000_000) == (ended, answer.count(b"x"))
 
 
 @pytest.mark.parametrize("parser", PARSERS)

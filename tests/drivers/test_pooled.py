@@ -1,10 +1,9 @@
 """What happens on a connection while a thread serves it, and another one leads."""
 
-import threading
 from typing import Any
 
 import pytest
-from drivers.loops import read_all, running
+from drivers.loops import Gate, read_all, running
 from running import LIMIT
 
 pytestmark = [
@@ -14,21 +13,6 @@ pytestmark = [
 
 GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
 LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-
-
-class Gate:
-    """An application that waits for ``opened`` under ``/wait``."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Event()
-        self.opened = threading.Event()
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        if environ["PATH_INFO"] == "/wait":
-            self.entered.set()
-            assert self.opened.wait(LIMIT)
-        start_response("200 OK", [])
-        return [environ["PATH_INFO"].encode()]
 
 
 def test_a_reader_gets_what_there_is_while_the_application_goes_on() -> None:

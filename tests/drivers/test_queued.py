@@ -1,10 +1,7 @@
 """What happens on a connection while somebody else serves it."""
 
-import threading
-from typing import Any
-
 import pytest
-from drivers.loops import read_all, running
+from drivers.loops import Gate, read_all, running
 from running import LIMIT, wait_until
 
 pytestmark = [
@@ -14,21 +11,6 @@ pytestmark = [
 
 GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
 LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-
-
-class Gate:
-    """An application that waits for ``opened`` under ``/wait``."""
-
-    def __init__(self) -> None:
-        self.entered = threading.Event()
-        self.opened = threading.Event()
-
-    def __call__(self, environ: dict[str, Any], start_response: Any) -> list[bytes]:
-        if environ["PATH_INFO"] == "/wait":
-            self.entered.set()
-            assert self.opened.wait(LIMIT)
-        start_response("200 OK", [])
-        return [environ["PATH_INFO"].encode()]
 
 
 def test_what_comes_meanwhile_is_read_afterwards() -> None:

@@ -18,29 +18,9 @@ from conftest import Serve
 from drivers.loops import read_all
 from programs import need
 from running import LIMIT, Load, Server, answer_of, open_files, wait_until
-from websockets.sync.client import connect
 
 from tiamat.workers import load_worker_class
 from tiamat.workers.gevent import GeventWorker
-
-FLASK_SOCK = """
-from flask import Flask
-from flask_sock import Sock
-
-app = Flask(__name__)
-sock = Sock(app)
-
-
-@sock.route("/echo")
-def echo(ws):
-    while True:
-        ws.send(ws.receive())
-
-
-@app.get("/")
-def plain():
-    return "plain"
-"""
 
 
 def green(serve: Serve, *flags: str, app: str = "apps.green:app") -> Server:
@@ -325,26 +305,6 @@ def test_a_process_that_the_application_forks_serves_nobody(serve: Serve) -> Non
         wait_until(lambda: listener not in open_files(pid), "it lets go of it")
     finally:
         os.kill(pid, signal.SIGKILL)
-
-
-def test_flask_sock_speaks_websocket(serve: Serve, tmp_path: Path) -> None:
-    """
-    Through ``gunicorn.socket``, while others are served by the same worker.
-    """
-    directory = tmp_path / "server-0"
-    directory.mkdir()
-    (directory / "sock_site.py").write_text(FLASK_SOCK)
-    server = green(serve, app="sock_site:app")
-    host, port = server.address
-    with connect(f"ws://{host}:{port}/echo", open_timeout=LIMIT) as client:
-        client.send("one")
-        first = client.recv(LIMIT)
-        plain = server.get().text
-        client.send("two")
-        second = client.recv(LIMIT)
-
-    assert ("one", "plain", "two") == (first, plain, second)
-    assert "Traceback" not in server.log
 
 
 PYWSGI = """

@@ -14,29 +14,19 @@ from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from tiamat.drivers.incoming import BODY_READ_SIZE, drain, receive_more
 from tiamat.drivers.queued import QueuedConnection
-from tiamat.drivers.transport import BODY, IDLE, LINGER, WRITE, Wait
+from tiamat.drivers.transport import IDLE, WRITE, Wait
 from tiamat.gateways.wsgi import WSGIResponse, method_and_path
-from tiamat.gateways.wsgi_input import (
-    BodyRefused,
-    BodyTimeout,
-    ClientDisconnected,
-    StreamedInput,
-)
+from tiamat.gateways.wsgi_input import StreamedInput
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST
 from tiamat.protocol.request import Request
-from tiamat.protocol.response import Response
 from tiamat.system.poller import IN, OUT
 from tiamat.types import Environ
 
 if TYPE_CHECKING:
     from tiamat.drivers.host import Host
-
-_BODY_READ_SIZE: Final = 65536
-
-# A body that the application left unread is read up to this, to keep the connection.
-_DRAINED: Final = 262144
 
 _SENDFILE: Final = 1 << 30
 
@@ -93,6 +83,22 @@ class BlockingConnection(QueuedConnection):
         finally:
             self.waiter = None
             self.deadline = math.inf
+
+    def receive(self, wait: Wait, timeout: float) -> bytes:
+        """
+        What comes next; nothing is the end.
+
+        It waits first: who reads on and on must let others run, too.
+        """
+        deadline = self.loop.clock() + timeout
+        while True:
+            self.wait_for(IN, wait, deadline)
+            try:
+                return self.sock.recv(BODY_READ_SIZE)
+            except BlockingIOError:
+                continue
+            except OSError:
+                return b""
 
     def expire(self) -> None:
         """Its peer kept us waiting too long: end the wait."""
@@ -159,7 +165,7 @@ class BlockingConnection(QueuedConnection):
         self.closing = not response.keep_alive or self.broken
         if loop.reports:
             self._report((request, response, environ, began))
-        if not (request.complete or self.closing or self._drain(request)):
+        if not (request.complete or self.closing or drain(self, request)):
             self.closing = True
         self.responded()
 
@@ -174,78 +180,9 @@ class BlockingConnection(QueuedConnection):
             # RFC 9110, 10.1.1: behind a final response nobody knows whether the
             # body comes; the first read changes that.
             response.keep_alive = False
-        more = partial(self._more_of_body, request, response)
+        more = partial(receive_more, self, request, response)
         environ["wsgi.input"] = StreamedInput(request, more)
         return environ
-
-    # The body
-
-    def _more_of_body(self, request: Request, response: WSGIResponse) -> None:
-        """
-        Wait until more of a body has come.
-
-        Raises:
-            BodyError: It never will.
-        """
-        http = self.http
-        if request.expect_continue:
-            request.expect_continue = False
-            if request.body is None and not response.status:
-                response.keep_alive = request.keep_alive
-                self.write(Response(request).interim(100))
-        if http.error is None and not http.eof and not self.broken:
-            data = self._receive(BODY, self.loop.service.timeouts.body)
-            if data:
-                http.receive_data(data)
-            else:
-                http.receive_eof()
-        if http.error is not None:
-            raise BodyRefused(http.error)
-        if self.expired:
-            raise BodyTimeout("the body did not come in time (body_timeout)")
-        if http.eof or self.broken:
-            raise ClientDisconnected("the client has gone before the end of the body")
-
-    def _receive(self, wait: Wait, timeout: float) -> bytes:
-        """
-        What comes next; nothing is the end.
-
-        It waits first: who reads on and on must let others run, too.
-        """
-        deadline = self.loop.clock() + timeout
-        while True:
-            self.wait_for(IN, wait, deadline)
-            try:
-                return self.sock.recv(_BODY_READ_SIZE)
-            except BlockingIOError:
-                continue
-            except OSError:
-                return b""
-
-    def _drain(self, request: Request) -> bool:
-        """
-        Read what the application left of a body, if that is little and comes soon.
-
-        Returns:
-            Whether the next byte is that of another request.
-        """
-        http = self.http
-        until = self.loop.clock() + self.loop.service.timeouts.linger
-        if request.expect_continue or request.length - request.body_size > _DRAINED:
-            return False
-        start = request.body_size
-        while not request.complete and request.body_size - start <= _DRAINED:
-            if request.body is not None:
-                request.body.take()
-            data = self._receive(LINGER, until - self.loop.clock())
-            if not data:
-                return False
-            http.receive_data(data)
-            if http.error is not None:
-                return False
-        if request.body is not None:
-            request.body.take()
-        return request.complete
 
     # Writing
 

@@ -6,22 +6,18 @@ protocol state. Deadlines are numbers on the connections, looked at once a
 second: nothing is armed or cancelled per request.
 """
 
-import heapq
-import os
 import socket
 import time
-import weakref
 from collections.abc import Callable, MutableSequence, Sequence
-from functools import partial
 from typing import Any, ClassVar, Final
 
-from tiamat.drivers.accepting import Acceptor, Row, peer_of
+from tiamat.drivers.accepting import Row, peer_of
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.service import WSGIService
-from tiamat.drivers.transport import IDLE, LINGER, WRITE, SocketTransport
+from tiamat.drivers.sweeping import Sweeper
+from tiamat.drivers.transport import SocketTransport
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.poller import GONE, IN, Poller, make_poller
-from tiamat.system.unpatched import unpatched
 from tiamat.types import Environ
 
 MAX_EVENTS: Final = 256
@@ -33,18 +29,15 @@ READ_SIZE: Final = 16384
 # memory back from 128 KiB on (M_TRIM_THRESHOLD), and a body is here three times.
 IN_HAND: Final = 49152
 
-_SWEEP: Final = 1.0  # seconds between two looks at all deadlines
-
 Handle = Callable[[WSGIResponse, Any, Environ], None]
 """Runs the application, and writes what it answers to a connection."""
 
 
-class EventedLoop(Acceptor):
+class EventedLoop(Sweeper):
     """
     Accepts, reads, serves and times out.
 
     Attributes:
-        now: The monotonic clock, read behind each poll and each application call.
         handled: Requests that were answered by the application.
         errors: Of those, with a status of 500 and above.
         ready: Connections with a complete request that is to be served.
@@ -64,12 +57,9 @@ class EventedLoop(Acceptor):
         others_idle: Callable[[], bool] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        super().__init__(listeners, service, row, self.make_poller())
-        self.now = clock()
+        super().__init__(listeners, service, row, self.make_poller(), clock)
         self.common = service.gateway.common
         self.handle = handle
-        self.clock = clock
-        self.keepalive = service.timeouts.keepalive
         self.handled = 0
         self.errors = 0
         self.ready: MutableSequence[EventedConnection] = []
@@ -79,26 +69,12 @@ class EventedLoop(Acceptor):
         self.note = row.note
         self.environ = service.environs.make
         self.reports = service.finished is not None
-        self._connections: dict[int, EventedConnection] = {}
         self._wakeups: dict[int, Callable[[], object]] = {}
         self.refresh_at = 0.0
-        self._sweep_at = self.now + _SWEEP
-        os.register_at_fork(after_in_child=partial(_abandon, weakref.ref(self)))
 
     def make_poller(self) -> Poller:
         """What tells who is ready."""
         return make_poller()
-
-    def abandon(self) -> None:
-        """
-        Let go of all sockets, in a process that the application forks.
-
-        As long as that process held them, a client would see no end behind our
-        last byte, and a socket that we close would stay in our poller.
-        """
-        self._poller.close()
-        for connection in self._connections.values():
-            connection.sock.close()
 
     # The turn
 
@@ -234,12 +210,6 @@ class EventedLoop(Acceptor):
         super().accept()
         self.always_keeps = self.keepalive > 0 and self._others_idle is None
 
-    def pause_for(self, error: OSError) -> None:
-        """Out of descriptors or memory: leave it to others for a moment."""
-        super().pause_for(error)
-        if self._resume_at:
-            self._sweep_at = min(self._sweep_at, self._resume_at)
-
     def adopt(self, sock: socket.socket, address: Any, base: Environ) -> None:
         """Serve an accepted socket, which does not block."""
         connection = self.connection_class(self, sock, peer_of(address), base)
@@ -248,28 +218,10 @@ class EventedLoop(Acceptor):
         self._poller.register(fileno, IN)
         self.look_at([(fileno, IN)])  # who connects has mostly said something
 
-    def evict(self, count: int) -> None:
-        """
-        Make room: close those that have waited longest without a request.
-
-        Some at once, so that looking for them is paid for by many. Readers of a
-        response only if there is nobody else, and at least one.
-        """
-        everybody = self.ours()
-        waiting = [c for c in everybody if c.out is None and not c.servable]
-        for connection in heapq.nsmallest(
-            max(1, count), waiting or everybody, key=lambda c: c.deadline
-        ):
-            connection.abort()
-
     def close_listeners(self) -> None:
         """Take no more connections. From any thread."""
         self.always_keeps = False
         super().close_listeners()
-
-    def ours(self) -> list[EventedConnection]:
-        """The connections that this loop may close: nobody else serves them."""
-        return [c for c in list(self._connections.values()) if not c.taken]
 
     # What connections call
 
@@ -296,46 +248,7 @@ class EventedLoop(Acceptor):
         """Hear nothing of it any more."""
         self._poller.unregister(transport.fileno)
 
-    def forget(self, connection: EventedConnection) -> None:
-        """A connection closes."""
-        self._connections.pop(connection.fileno, None)
-
-    # Deadlines
-
-    def sweep(self) -> None:
-        """Look at every deadline."""
-        now = self.now
-        self._sweep_at = now + _SWEEP
-        self.resume_accepting()
-        late = []
-        for connection in list(self._connections.values()):
-            if connection.wait is IDLE and not connection.taken:
-                connection.http.forget()
-            if connection.deadline <= now:
-                late.append(connection)
-        if not late:
-            return
-        # A worker that was long in the application must not hold that against
-        # clients whose bytes wait in the kernel: only silence expires.
-        poll = unpatched("select", "poll")()
-        for connection in late:
-            if connection.wait is not WRITE:
-                poll.register(connection.fileno, IN)
-        speaking = {fileno for fileno, _ in poll.poll(0)}
-        for connection in late:
-            if connection.fileno not in speaking or connection.wait is LINGER:
-                connection.expire()
-
-    def sweep_soon(self) -> None:
-        """Look at every deadline in the next turn: there are new ones."""
-        self._sweep_at = 0.0
-
     # Ending
-
-    @property
-    def connections(self) -> int:
-        """How many connections are open."""
-        return len(self._connections)
 
     def drain(self, deadline: float) -> None:
         """
@@ -349,23 +262,9 @@ class EventedLoop(Acceptor):
             self.sweep_soon()
             self.turn(min(0.2, max(0.0, deadline - self.clock())))
 
-    def hasten(self) -> None:
-        """Idle connections may stay for a moment only."""
-        idle_until = self.clock() + min(self.keepalive, 3.0)
-        for connection in self.ours():
-            if connection.out is None and connection.http.empty:
-                connection.deadline = min(connection.deadline, idle_until)
-
     def close(self) -> None:
         """Close everything now."""
         for connection in list(self._connections.values()):
             connection.abort()
         self.close_listeners()
         self._poller.close()
-
-
-def _abandon(reference: "weakref.ref[EventedLoop]") -> None:
-    """Nobody can be told that a loop is gone: a fork's handlers stay."""
-    loop = reference()
-    if loop is not None:
-        loop.abandon()

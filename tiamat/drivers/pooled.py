@@ -7,15 +7,12 @@ server that adds and the leader that sends. It has a lock, made when it is neede
 
 import socket
 import threading
-from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import ClassVar, cast
 
-from tiamat.drivers.accepting import Row
 from tiamat.drivers.connection import EventedConnection
-from tiamat.drivers.evented import Handle
 from tiamat.drivers.outgoing import Outgoing
 from tiamat.drivers.queued import QueuedConnection, QueuedLoop
-from tiamat.drivers.service import WSGIService
 from tiamat.drivers.transport import WRITE, Loop
 from tiamat.system.poller import OUT, PollPoller
 from tiamat.types import Environ
@@ -140,17 +137,9 @@ class PooledLoop(QueuedLoop):
 
     connection_class: ClassVar[type[EventedConnection]] = PooledConnection
 
-    def __init__(
-        self,
-        listeners: Sequence[socket.socket],
-        service: WSGIService,
-        row: Row,
-        handle: Handle,
-        *,
-        others_idle: Callable[[], bool] | None = None,
-    ) -> None:
-        super().__init__(listeners, service, row, handle, others_idle=others_idle)
-        self._arming = threading.Lock()
+    def make_lock(self) -> AbstractContextManager[object]:
+        """Held by who is at the poller: several threads are."""
+        return threading.Lock()
 
     def make_room(self) -> bool:
         """Leave the rest in the kernel until what is in hand is served."""

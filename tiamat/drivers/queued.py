@@ -69,8 +69,11 @@ class QueuedLoop(EventedLoop):
         self.queue: deque[Any] = deque()
         self.free: Callable[[], bool] = bool
         self.changed: Callable[[], object] = bool
-        # Held by who is at the poller, where several threads are.
-        self._arming: AbstractContextManager[object] = nullcontext()
+        self._arming = self.make_lock()
+
+    def make_lock(self) -> AbstractContextManager[object]:
+        """Held by who is at the poller; here it is always the same thread."""
+        return nullcontext()
 
     def turn(self, timeout: float) -> None:
         """

@@ -5,8 +5,9 @@ import sys
 import traceback
 from typing import ClassVar, Final
 
-from tiamat.drivers.pool import Pool, Seat
+from tiamat.drivers.pool import Pool
 from tiamat.drivers.pooled import PooledLoop
+from tiamat.drivers.seat import Seat
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUEST_AT, REQUESTS
 from tiamat.system.scoreboard import HEARTBEAT as HEARTBEAT_AT
 from tiamat.workers.serving import FOREVER

@@ -1,0 +1,74 @@
+"""The body of a request whose application runs already: read as it is wanted."""
+
+from typing import TYPE_CHECKING, Final
+
+from tiamat.drivers.transport import BODY, LINGER
+from tiamat.gateways.wsgi import WSGIResponse
+from tiamat.gateways.wsgi_input import BodyRefused, BodyTimeout, ClientDisconnected
+from tiamat.protocol.request import Request
+from tiamat.protocol.response import Response
+
+if TYPE_CHECKING:
+    from tiamat.drivers.blocking import BlockingConnection
+
+BODY_READ_SIZE: Final = 65536
+
+# A body that the application left unread is read up to this, to keep the connection.
+_DRAINED: Final = 262144
+
+
+def receive_more(
+    connection: "BlockingConnection", request: Request, response: WSGIResponse
+) -> None:
+    """
+    Wait until more of a body has come.
+
+    Raises:
+        BodyError: It never will.
+    """
+    http = connection.http
+    if request.expect_continue:
+        request.expect_continue = False
+        if request.body is None and not response.status:
+            loop = connection.loop
+            keeps = loop.always_keeps or loop.keeps_alive(connection)
+            response.keep_alive = request.keep_alive and keeps
+            connection.write(Response(request).interim(100))
+    if http.error is None and not http.eof and not connection.broken:
+        data = connection.receive(BODY, connection.loop.service.timeouts.body)
+        if data:
+            http.receive_data(data)
+        else:
+            http.receive_eof()
+    if http.error is not None:
+        raise BodyRefused(http.error)
+    if connection.expired:
+        raise BodyTimeout("the body did not come in time (body_timeout)")
+    if http.eof or connection.broken:
+        raise ClientDisconnected("the client has gone before the end of the body")
+
+
+def drain(connection: "BlockingConnection", request: Request) -> bool:
+    """
+    Read what the application left of a body, if that is little and comes soon.
+
+    Returns:
+        Whether the next byte is that of another request.
+    """
+    http = connection.http
+    until = connection.loop.clock() + connection.loop.service.timeouts.linger
+    if request.expect_continue or request.length - request.body_size > _DRAINED:
+        return False
+    start = request.body_size
+    while not request.complete and request.body_size - start <= _DRAINED:
+        if request.body is not None:
+            request.body.take()
+        data = connection.receive(LINGER, until - connection.loop.clock())
+        if not data:
+            return False
+        http.receive_data(data)
+        if http.error is not None:
+            return False
+    if request.body is not None:
+        request.body.take()
+    return request.complete
