@@ -47,6 +47,14 @@ async def answer(receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"%d" % os.getpid()})
 
 
+async def slow(receive: Any, send: Any) -> None:
+    """Takes so long that a stop comes meanwhile."""
+    note("slow")
+    await asyncio.sleep(1)
+    note("answered")
+    await answer(receive, send)
+
+
 async def block(receive: Any, send: Any) -> None:
     """The whole loop stands still."""
     note("blocked")
@@ -82,4 +90,10 @@ async def stream(receive: Any, send: Any) -> None:
     await send({"type": "http.response.body", "body": b"end"})
 
 
-PATHS = {"/block": block, "/stuck": stuck, "/late": stuck_late, "/stream": stream}
+PATHS = {
+    "/block": block,
+    "/late": stuck_late,
+    "/slow": slow,
+    "/stream": stream,
+    "/stuck": stuck,
+}

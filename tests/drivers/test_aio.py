@@ -101,6 +101,29 @@ def test_drain_lets_a_request_finish() -> None:
     assert server.handled == 1
 
 
+def test_who_streams_without_end_is_told_and_may_end() -> None:
+    """Also when the time is over already: the response is whole."""
+
+    async def stream(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        listening = asyncio.ensure_future(receive())
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        while not listening.done():
+            await send({"type": "http.response.body", "body": b".", "more_body": True})
+            await asyncio.wait((listening,), timeout=0.01)
+        assert listening.result() == {"type": "http.disconnect"}
+        await send({"type": "http.response.body", "body": b"end"})
+
+    async def client(reader: Any, writer: Any) -> None:
+        writer.write(GET)
+        await reader.readuntil(b"1\r\n.\r\n")
+        await servers[0].drain(time.monotonic())
+        assert (await reader.read()).endswith(b"3\r\nend\r\n0\r\n\r\n")
+
+    servers: list[Any] = []
+    run(stream, client, made=servers.append)
+
+
 @pytest.mark.parametrize("count", [1, 3])
 def test_pipelined_requests_are_answered_in_order(count: int) -> None:
     """Each waits for the one before it."""

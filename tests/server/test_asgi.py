@@ -45,7 +45,7 @@ def test_a_blocked_loop_costs_one_worker(
     """
     Request and stack are in the log, and who came meanwhile is served by another one.
     """
-    server = serve(APP, "-k", worker, "--timeout=2")
+    server = serve(APP, "-k", worker, "--timeout=3")
     server.expect("SIGKILL")
     server.expect("Traceback")
     begin(server, "/block")
@@ -93,43 +93,60 @@ def test_max_requests_loses_nothing(serve: Serve, worker: str) -> None:
     assert len(load.texts) >= 4
 
 
-def test_a_request_beyond_graceful_timeout_is_cancelled(
-    serve: Serve, begin: Begin
-) -> None:
+@every_worker
+def test_the_lifespan_ends_last(serve: Serve, begin: Begin, worker: str) -> None:
     """
-    The client hears 503 and the log which it was, without a word of a failure.
+    A request that is under way at a stop is answered before; tasks end behind it.
     """
-    server = serve(APP, "-k", "asgi", "--graceful-timeout=3")
-    client = begin(server, "/stuck")
-    wait_until(lambda: "stuck" in notes(server), "the request is in the application")
+    server = serve(APP, "-k", worker)
+    client = begin(server, "/slow")
+    wait_until(lambda: "slow" in notes(server), "the request is in the application")
     server.signal(signal.SIGTERM)
 
-    assert 503 == client.getresponse().status
+    assert 200 == client.getresponse().status
     assert 0 == server.wait_for_exit()
-    assert 1 == server.log.count("GET /stuck")
-    server.wait_for_log("GET /stuck: cancelled, over graceful_timeout")
-    assert ["stuck", "cancelled", "shutdown", "cleaned up"] == notes(server)
+    assert ["slow", "answered", "shutdown", "cleaned up"] == notes(server)
 
 
+@pytest.mark.soak
 def test_streams_are_told_and_the_lifespan_ends_last(
     serve: Serve, begin: Begin
 ) -> None:
     """
-    On a stop and on a reload: ``http.disconnect``, a whole response, the shutdown.
+    On a reload: ``http.disconnect``, a whole response, the shutdown.
     """
-    flags = ("-k", "asgi", "--graceful-timeout=20")
-    servers = [serve(APP, *flags), serve(APP, *flags)]
-    clients = [begin(server, "/stream") for server in servers]
-    answers = [client.getresponse() for client in clients]
-    for answer in answers:
-        assert b"." == answer.read(1)
-    for server, number in zip(servers, (signal.SIGTERM, signal.SIGHUP), strict=True):
-        server.signal(number)
-    servers[1].wait_for_log(r"gen=2 pid=\d+ serves")
+    server = serve(APP, "-k", "asgi", "--graceful-timeout=20")
+    client = begin(server, "/stream")
+    answer = client.getresponse()
+    assert b"." == answer.read(1)
+    server.signal(signal.SIGHUP)
+    server.wait_for_log(r"gen=2 pid=\d+ serves")
 
-    for server, answer in zip(servers, answers, strict=True):
-        assert answer.read().endswith(b".end")
-        server.wait_for_log(r"gen=1 pid=\d+ exited")
-        assert ["http.disconnect", "shutdown", "cleaned up"] == notes(server)[:3]
-    assert 0 == servers[0].wait_for_exit()
-    assert servers[1].get().text.isdigit()
+    assert answer.read().endswith(b".end")
+    server.wait_for_log(r"gen=1 pid=\d+ exited")
+    assert ["http.disconnect", "shutdown", "cleaned up"] == notes(server)
+    assert server.get().text.isdigit()
+
+
+@pytest.mark.soak
+def test_what_does_not_finish_is_cancelled_before_the_lifespan_ends(
+    serve: Serve, begin: Begin
+) -> None:
+    """
+    Who streams is told, who is stuck hears 503; the log names it, as no failure.
+    """
+    server = serve(APP, "-k", "asgi", "--graceful-timeout=20")
+    stream = begin(server, "/stream")
+    answer = stream.getresponse()
+    stuck = begin(server, "/stuck")
+    wait_until(lambda: "stuck" in notes(server), "the request is in the application")
+    server.signal(signal.SIGTERM)
+
+    assert answer.read().endswith(b".end")
+    assert 503 == stuck.getresponse().status
+    assert 0 == server.wait_for_exit()
+    assert 1 == server.log.count("GET /stuck")
+    server.wait_for_log("GET /stuck: cancelled, over graceful_timeout")
+    assert ["stuck", "http.disconnect", "cancelled", "shutdown", "cleaned up"] == (
+        notes(server)
+    )

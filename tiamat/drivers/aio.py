@@ -38,6 +38,9 @@ _EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.
 _LONGEST_IDLE: Final = 3.0
 """Seconds that an idle connection may delay a stop."""
 
+_TOLD: Final = 1.0
+"""Seconds that who was told to end has in any case, also when we are late."""
+
 _CANCELLED: Final = 0.5
 """Seconds that cancelled requests have to clean up."""
 
@@ -384,7 +387,7 @@ class AioServer:
         for connection in list(self.connections):
             if isinstance(connection, AioConnection):
                 connection.told_to_leave()
-        await self._wait_until_empty(deadline)
+        await self._wait_until_empty(max(deadline, time.monotonic() + _TOLD))
         self._cancel_running()
         await self._wait_until_empty(time.monotonic() + _CANCELLED)
 
