@@ -43,6 +43,20 @@ def open_files(pid: int) -> set[str]:
     return found
 
 
+def ended(pid: int) -> bool:
+    """Whether a process is gone, or a zombie."""
+    return state(pid) in {"", "Z"}
+
+
+def state(pid: int) -> str:
+    """The letter for what a process does: S sleeps, R runs; "" if there is none."""
+    try:
+        text = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return ""
+    return text.rpartition(")")[2].split()[0]
+
+
 @dataclass(frozen=True)
 class Answer:
     """A response."""
@@ -154,6 +168,10 @@ class Server:
         """The pids of the children of the master."""
         return children(self.pid)
 
+    def zombies(self) -> list[int]:
+        """The children that the master has not reaped."""
+        return children(self.pid, zombies=True)
+
     def signal(self, number: int) -> None:
         """Send a signal to the master."""
         os.kill(self.pid, number)
@@ -217,15 +235,15 @@ def environment(directory: Path) -> dict[str, str]:
     return os.environ | ours
 
 
-def children(pid: int) -> list[int]:
-    """The pids of the children of a process."""
+def children(pid: int, *, zombies: bool = False) -> list[int]:
+    """The pids of the children of a process: those that live, or those that don't."""
     found = []
     for entry in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = entry.read_text().rpartition(")")[2].split()
         except OSError:
             continue
-        if int(fields[1]) == pid and fields[0] != "Z":
+        if int(fields[1]) == pid and (fields[0] == "Z") is zombies:
             found.append(int(entry.parent.name))
     return sorted(found)
 

@@ -1,7 +1,9 @@
 """What the log says of a worker's end, and how loud."""
 
 import os
+import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -36,8 +38,7 @@ ABORTED = int(signal.SIGABRT)
         (
             State.SERVING,
             KILLED,
-            "[ERROR] {name} killed by SIGKILL,"
-            " not by us: perhaps the machine is out of memory\n",
+            "[ERROR] {name} killed by SIGKILL, not by us: by hand, or for memory\n",
         ),
     ],
 )
@@ -50,6 +51,25 @@ def test_an_end_is_as_loud_as_it_is_strange(
 
         assert one.logged.endswith(expected.format(name=one.forked))
         assert 1 == one.logged.count("\n")
+
+
+def test_what_the_kernel_did_for_memory_is_said(tmp_path: Path) -> None:
+    """Its counters tell it from somebody's ``kill -9``."""
+    with child(tmp_path) as one:
+        report(one.log, one.forked, KILLED, oom=True)
+
+        assert one.logged.endswith("not by us: by the kernel, for memory\n")
+
+
+def test_the_request_that_it_held_is_named(tmp_path: Path) -> None:
+    """With its age; perhaps it is what killed the worker."""
+    with child(tmp_path) as one:
+        one.forked.row.begin(time.monotonic(), b"GET /die?x=1 HTTP/1.1\r\n")
+        report(one.log, one.forked, CRASHED)
+
+        assert re.search(
+            r"SIGSEGV; in the application: GET /die\?x=1 for \d+\.\d s\n", one.logged
+        )
 
 
 def test_a_worker_that_said_why_it_can_not_boot_is_quoted(tmp_path: Path) -> None:

@@ -156,4 +156,3 @@ def test_a_candidate_that_dies_leaves_all_as_it_was(
     assert before == server.get().text
     assert [int(before)] == server.workers()
     assert not (tmp_path / "new").exists()
-

@@ -6,7 +6,6 @@ import random
 import re
 import signal
 import time
-from pathlib import Path
 
 import pytest
 from conftest import Serve
@@ -43,19 +42,6 @@ def descriptors(server: Server) -> int:
     return len(os.listdir(f"/proc/{server.pid}/fd"))
 
 
-def zombies(server: Server) -> list[str]:
-    """Children that nobody has reaped."""
-    found = []
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            fields = path.read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if fields[0] == "Z" and int(fields[1]) == server.pid:
-            found.append(path.parent.name)
-    return found
-
-
 @pytest.mark.parametrize(
     ("seed", "count"),
     [(1, 25), *(pytest.param(s, 200, marks=pytest.mark.soak) for s in range(2, 8))],
@@ -76,4 +62,4 @@ def test_after_a_storm_of_signals_all_is_as_before(
 
     assert [] == load.losses
     wait_until(lambda: descriptors(server) == before, "as many descriptors as before")
-    assert [] == zombies(server)
+    assert [] == server.zombies()

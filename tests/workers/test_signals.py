@@ -5,7 +5,7 @@ import signal
 
 import pytest
 from conftest import Serve
-from running import get, open_files, wait_until
+from running import ended, get, open_files, wait_until
 
 HOOKS = """
 def worker_int(worker): worker.log.info("worker_int %s", worker.pid)
@@ -98,15 +98,6 @@ def listening_inodes(port: int) -> set[str]:
         for row in rows[1:]
         if row[3] == "0A" and int(row[1].split(":")[1], 16) == port
     }
-
-
-def ended(pid: int) -> bool:
-    """Whether a process is gone, or a zombie."""
-    try:
-        with open(f"/proc/{pid}/stat") as file:
-            return file.read().rpartition(")")[2].split()[0] == "Z"
-    except OSError:
-        return True
 
 
 WRAPPING = """

@@ -3,10 +3,12 @@
 import logging
 import os
 import signal
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from tiamat.errors import AppError, StartupError, TiamatError
 from tiamat.master.roster import State
+from tiamat.master.spawn import NO_REQUEST
 from tiamat.system.process import status_in_words
 from tiamat.workers.base import ABORTED
 
@@ -25,7 +27,13 @@ ATTEMPTS: Final = 3
 
 
 def report(
-    log: "Log", forked: "Forked", status: int, known: str = "", cause: str = ""
+    log: "Log",
+    forked: "Forked",
+    status: int,
+    known: str = "",
+    cause: str = "",
+    *,
+    oom: bool = False,
 ) -> None:
     """
     Log how a worker ended, as loud as it is strange.
@@ -36,6 +44,7 @@ def report(
         status: what ``waitpid`` said.
         known: a reason that the log has already, with its traceback.
         cause: why we have killed it, if we have.
+        oom: whether the kernel has killed somebody for memory since we looked last.
     """
     words = status_in_words(status)
     if forked.failure is not None:
@@ -53,10 +62,16 @@ def report(
     if state is State.DRAINING and is_obedient(status):
         log.info("%s %s", forked, words)
         return
+    if status == 0:
+        words = "exited, not asked to"
     if killer == signal.SIGKILL:
-        words += ", not by us: perhaps the machine is out of memory"
+        words += ", not by us: "
+        words += "by the kernel, for memory" if oom else "by hand, or for memory"
+    held = forked.request_in_words(monotonic())
+    if held != NO_REQUEST:
+        words += f"; in the application: {held}"
     level = logging.WARNING if status == 0 else logging.ERROR
-    log.log(level, "%s %s", forked, words if status else "exited, not asked to")
+    log.log(level, "%s %s", forked, words)
     if killer and (stacks := forked.read_stacks()):
         log.error("%s had this in its threads:\n%s", forked, stacks.rstrip())
 

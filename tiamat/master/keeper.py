@@ -16,6 +16,7 @@ from tiamat.master import deaths
 from tiamat.master.roster import Admit, Member, Retire, Roster, Spawn, State
 from tiamat.master.silence import Condemned
 from tiamat.master.spawn import Forked, Plan, spawn
+from tiamat.system import cgroup
 from tiamat.system.messages import Accept, Drain, Message
 from tiamat.system.scoreboard import Scoreboard
 
@@ -61,6 +62,7 @@ class Keeper:
         self.age = 0
         self.final = self.hurrying = False
         self._failure = ""
+        self._oom_kills = cgroup.oom_kills()
         self._tasks: dict[type, Callable[[Any], None]] = {
             Spawn: self.spawn,
             Admit: self.admit,
@@ -112,9 +114,9 @@ class Keeper:
             if row is not None:
                 self.scoreboard.free(row)
             delay = self.roster.not_spawned(task, now)
+            text = "" if task.candidate else f"; next attempt in {delay:g} s"
             self.premises.log.error(
-                "can't fork worker %d: %s; next attempt in %g s",
-                *(task.slot, error, delay),
+                "can't fork worker %d: %s%s", task.slot, error, text
             )
             return
         self.roster.add(member)
@@ -221,7 +223,9 @@ class Keeper:
         member = forked.member
         condemned = self.condemned.pop(member.pid, None)
         cause = condemned.cause if condemned is not None else ""
-        deaths.report(self.premises.log, forked, status, self._failure, cause)
+        kills = cgroup.oom_kills()
+        oom, self._oom_kills = kills > self._oom_kills, kills
+        deaths.report(self.premises.log, forked, status, self._failure, cause, oom=oom)
         if forked.failure is not None:
             self._failure = forked.failure.text
         delay = self.roster.exited(member, monotonic())

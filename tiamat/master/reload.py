@@ -84,6 +84,8 @@ class Reload:
     @property
     def deadline(self) -> float:
         """When ``look_after`` wants to be called."""
+        if self.plan is not None and not self.arbiter.roster.trying:
+            return monotonic()
         if self.roll is not None:
             due = not self.roll.complete and self.arbiter.roster.complete
             return monotonic() if due else self.roll.until

@@ -17,6 +17,7 @@ from tiamat.system.messages import Failed, Message
 from tiamat.system.scoreboard import (
     GENERATION,
     HEARTBEAT,
+    IDLE,
     PID,
     SLOT,
     STARTED_AT,
@@ -26,6 +27,8 @@ from tiamat.system.scoreboard import (
 from tiamat.workers.base import CRASHED, Worker, WorkerInit
 
 STATES: Final = tuple(State)
+
+NO_REQUEST: Final = "no request"
 
 STACKS_LIMIT: Final = 65536  # what a pipe holds
 
@@ -88,8 +91,8 @@ class Forked:
     def request_in_words(self, now: float) -> str:
         """What it has in the application: ``GET /path for 31.2 s``."""
         request = self.row.request()
-        if request is None:
-            return "no request"
+        if request is None or self.row.state == IDLE:
+            return NO_REQUEST
         method, path, begun = request
         return f"{method} {path} for {now - begun:.1f} s"
 

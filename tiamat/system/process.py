@@ -9,7 +9,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from pathlib import Path
+
+from tiamat.system import cgroup
 
 
 def available_cpus() -> int:
@@ -23,47 +24,8 @@ def available_cpus() -> int:
         count = len(os.sched_getaffinity(0))
     else:
         count = os.cpu_count() or 1
-    quota = cgroup_quota()
+    quota = cgroup.quota()
     return count if quota is None else max(1, min(count, quota))
-
-
-def cgroup_quota(root: Path = Path("/sys/fs/cgroup"), pid: str = "self") -> int | None:
-    """
-    How many processors the cgroups of a process allow, rounded up; None is no limit.
-
-    Source: https://docs.kernel.org/admin-guide/cgroup-v2.html, cpu.max: "$MAX
-    $PERIOD" in microseconds, $MAX may be "max". Every group above counts too.
-    """
-    try:
-        lines = Path(f"/proc/{pid}/cgroup").read_text().splitlines()
-    except OSError:
-        return None
-    quotas = []
-    for line in lines:
-        _, controllers, group = line.split(":", 2)
-        version_2 = not controllers
-        if not version_2 and "cpu" not in controllers.split(","):
-            continue
-        top = root if version_2 else root / "cpu"
-        here = top / group.lstrip("/")
-        for directory in (here, *here.parents):
-            quotas.append(quota_of(directory, version_2=version_2))
-            if directory == top:
-                break
-    return min((quota for quota in quotas if quota), default=None)
-
-
-def quota_of(directory: Path, *, version_2: bool) -> int | None:
-    """How many processors one cgroup allows, rounded up; None is no limit."""
-    try:
-        if version_2:
-            limit, period = (directory / "cpu.max").read_text().split()
-        else:
-            limit = (directory / "cpu.cfs_quota_us").read_text()
-            period = (directory / "cpu.cfs_period_us").read_text()
-        return -(-int(limit) // int(period)) if int(limit) > 0 else None
-    except (OSError, ValueError):  # not there, or "max"
-        return None
 
 
 def raise_descriptor_limit() -> int:
