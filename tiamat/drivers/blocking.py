@@ -38,7 +38,7 @@ class BlockingConnection(QueuedConnection):
     Attributes:
         began: When the request in the application began; 0.0 is none.
         told: Of which of them, by ``began``, it was told that it takes long.
-        request: The last request that went to the application.
+        request: The one that is in the application, or was last.
         server: What runs the application for it.
         waiter: Who waits for the socket.
         expired: It kept the waiter waiting too long.
@@ -161,6 +161,7 @@ class BlockingConnection(QueuedConnection):
         ):
             self.wait = IDLE
             self.deadline = now + loop.keepalive
+            self.request = NO_REQUEST  # an idle connection keeps nothing of it
             return
         self.closing = not response.keep_alive or self.broken
         if loop.reports:
