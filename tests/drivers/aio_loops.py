@@ -106,6 +106,12 @@ def reset(writer: asyncio.StreamWriter) -> None:
     writer.transport.abort()
 
 
+def reset_now(sock: socket.socket) -> None:
+    """The same for a plain socket, before this returns."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    sock.close()
+
+
 def make(
     app: ASGIApp,
     listener: socket.socket,

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from drivers.aio_loops import hello, reset, run, until
+from drivers.aio_loops import hello, reset, reset_now, run, until
 from protocol.wire import PARSERS, Case, cases
 
 from tiamat.drivers.service import Timeouts
@@ -580,6 +580,35 @@ def test_a_client_that_goes_wakes_who_waits(way: str) -> None:
         run(app, client, made=servers.append)
 
     assert seen[-1] == "OSError"
+
+
+@pytest.mark.parametrize("version", [b"1.0", b"1.1"])
+def test_who_streams_without_a_break_hears_that_the_client_has_gone(
+    version: bytes,
+) -> None:
+    """Though the loop had no turn since: a socket that failed takes no more."""
+    sent: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": []})
+        body = {"type": "http.response.body", "body": b"x", "more_body": True}
+        await send(body)
+        reset_now(clients[0])
+        while len(sent) < 10_000:
+            await send(body)
+            sent.append(1)
+
+    async def client(reader: Any, writer: Any) -> None:
+        sock = socket.create_connection(writer.get_extra_info("peername"))
+        clients.append(sock)
+        sock.sendall(b"GET / HTTP/%s\r\nHost: a\r\n\r\n" % version)
+        await until(lambda: servers[0].handled)
+
+    clients: list[socket.socket] = []
+    servers: list[Any] = []
+    run(app, client, made=servers.append)
+
+    assert len(sent) < 100
 
 
 def test_a_stop_lets_a_body_come_and_a_pipelined_request_be() -> None:

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, cast
 
 import pytest
-from drivers.aio_loops import make
+from drivers.aio_loops import make, reset_now, run_on_loop, until
 from protocol.test_websocket import HEAD, close_frame, frame
 from protocol.wire import PARSERS
 from websockets.asyncio.client import ClientConnection, connect
@@ -28,8 +28,9 @@ FAR = 1000.0
 
 
 @pytest.fixture(autouse=True)
-def kind() -> None:
-    """Once is enough: this driver runs applications in one way only."""
+def kind(aio_loop: str) -> str:
+    """On each loop, and not on the evented driver, of which there are kinds."""
+    return aio_loop
 
 
 class Served:
@@ -95,14 +96,8 @@ async def serving(
             server.close()
 
 
-async def until(condition: Callable[[], object]) -> None:
-    """Let others run until something holds."""
-    while not condition():  # noqa: ASYNC110 - no event tells of it
-        await asyncio.sleep(0.001)
-
-
 def run(test: Callable[[], Awaitable[None]]) -> None:
-    asyncio.run(cast(Any, test()))
+    run_on_loop(cast(Any, test()))
 
 
 async def echo(scope: Any, receive: Any, send: Any) -> None:
@@ -716,5 +711,91 @@ def test_a_close_frame_has_the_length_of_its_reason() -> None:
             writer.write(close_frame(4002))
             assert await reader.read() == b""
             writer.close()
+
+    run(test)
+
+
+def test_who_sends_without_a_break_hears_that_the_client_has_gone() -> None:
+    """Though the loop had no turn since: a socket that failed takes no more."""
+    sent: list[int] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        reset_now(clients[0])
+        while len(sent) < 10_000:
+            await send({"type": "websocket.send", "text": "x"})
+            sent.append(1)
+
+    clients: list[socket.socket] = []
+
+    async def test() -> None:
+        async with serving(app) as served:
+            clients.append(socket.create_connection(served.address))
+            clients[0].sendall(HEAD)
+            await until(lambda: served.reports)
+            await until(lambda: not served.websockets)
+
+    run(test)
+
+    assert len(sent) < 100
+
+
+def test_who_gives_up_waiting_leaves_nothing_behind() -> None:
+    """An application that listens for a while, again and again."""
+    waiters = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await receive()
+        await send({"type": "websocket.accept"})
+        for _ in range(100):
+            with contextlib.suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(receive(), 0.0001)
+        waiters.append(len(receive.__self__.stream._receivers))
+
+    async def test() -> None:
+        async with serving(app) as served, served.connect() as client:
+            await client.wait_closed()
+
+    run(test)
+
+    assert [0] == waiters
+
+
+def test_open_websockets_need_no_room() -> None:
+    """
+    ``worker_connections`` bounds handshakes in the application, not conversations.
+
+    What is one too many waits for its turn, with all that comes behind it.
+    """
+    gate = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        if b"late" in scope["query_string"]:
+            await gate.wait()
+        await echo(scope, receive, send)
+
+    async def test() -> None:
+        async with serving(app) as served:
+            served.server.limit = served.server.room = 1
+            clients = [await served.connect() for _ in range(50)]
+            assert not served.server.running
+            late = HEAD.replace(b"GET /", b"GET /?late=", 1)
+            reader, writer = await served.open(late)
+            await until(lambda: served.server.running)
+            other_reader, other = await served.open(HEAD + frame(TEXT, b"early"))
+            await until(lambda: served.server.waiting)
+            for client in clients:
+                await client.send("a")
+                assert "a" == await client.recv()
+            gate.set()
+            assert b"101" in await reader.readuntil(b"\r\n\r\n")
+            assert b"101" in await other_reader.readuntil(b"\r\n\r\n")
+            assert b"\x81\x05early" == await other_reader.readexactly(7)
+            for client in clients:
+                await client.close()
+            writer.close()
+            other.close()
+            await until(lambda: not served.server.streaming)
 
     run(test)

@@ -30,6 +30,9 @@ _BODY_WAITING: Final = 65536
 # connection can go on; a longer one costs the connection.
 _UNREAD: Final = 262144
 
+# Transports have it by themselves: asyncio's and uvloop's.
+_HIGH: Final = 65536
+
 _NEVER: Final = math.inf
 
 
@@ -262,7 +265,26 @@ class AioConnection(asyncio.Protocol):
         if len(buffers) == 1:
             self.transport.write(buffers[0])
         else:
-            self.transport.writelines(buffers)
+            self.write_on(*buffers)
+
+    def write_on(self, *buffers: bytes) -> None:
+        """
+        The same for more of a response.
+
+        A socket that has failed shows only here to who streams without a break: the
+        loop has no turn in which to tell of it.
+        """
+        transport = self.transport
+        if transport.is_closing():
+            self.full = True  # who sends waits, and is told
+            return
+        if len(buffers) == 1:
+            transport.write(buffers[0])
+            return
+        transport.writelines(buffers)
+        # Python 3.12 and 3.13 forget to look at the mark there.
+        if not self.full and transport.get_write_buffer_size() > _HIGH:
+            transport.set_write_buffer_limits()
 
     def taken(self) -> None:
         """The application has taken what there was of a body."""

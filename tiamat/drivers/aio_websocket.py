@@ -196,7 +196,15 @@ class AioWebSocket(asyncio.Protocol):
     # What the conversation calls
 
     def write(self, data: bytes) -> None:
-        """Send, or have the transport keep what the socket doesn't take."""
+        """
+        Send, or have the transport keep what the socket doesn't take.
+
+        Hot: once per message. A socket that has failed shows only here to who sends
+        without a break: the loop has no turn in which to tell of it.
+        """
+        if self.transport.is_closing():
+            self.full = True  # who sends waits, and is told
+            return
         self.transport.write(data)
 
     async def more(self) -> None:
