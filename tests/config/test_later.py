@@ -11,6 +11,7 @@ def test_every_setting_of_gunicorns_is_known() -> None:
     added = {
         "boot_timeout",
         "reload_watch",
+        "slow_request_log",
         "max_surge",
         "max_unavailable",
         "limit_request_head",

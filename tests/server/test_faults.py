@@ -165,6 +165,43 @@ def test_strangers_that_become_ours_are_buried(
     assert "status 3" not in server.log
 
 
+SLOW = """
+import asyncio, time
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/slow":
+        time.sleep(1.5)  # here it is slow
+    start_response("200 OK", [])
+    return [b"done"]
+
+async def asgi(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise RuntimeError
+    if scope["path"] == "/slow":
+        await asyncio.sleep(1.5)  # here it is slow
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": b"done"})
+"""
+
+
+@pytest.mark.parametrize("worker", ["sync", "threads", "gevent", "asgi"])
+def test_a_slow_request_is_logged_with_its_stack(
+    serve_text: Callable[..., Server], worker: str
+) -> None:
+    """Once, while it is slow; the query, which has secrets, is left out."""
+    text = SLOW
+    if worker == "asgi":
+        text = text.replace("def app", "def wsgi").replace("def asgi", "def app")
+    server = serve_text(text, f"--worker-class={worker}", "--slow-request-log=0.2")
+    answer = server.get("/slow?password=x").text
+    server.wait_for_log("GET /slow .*for .*(\n.*)*here it is slow")
+    server.get("/")
+
+    assert "done" == answer
+    assert "password" not in server.log
+    assert 1 == server.log.count("here it is slow")
+
+
 # --- The master ----------------------------------------------------------------------
 
 

@@ -103,6 +103,17 @@ class Processes(Section):
             its stack.
         """,
     )
+    slow_request_log = Setting(
+        "--slow-request-log",
+        type=kinds.seconds,
+        default=0.0,
+        help="""
+            A request that has been in the application for longer is logged, in seconds.
+
+            Once, with the stack that it has at that moment. 0 is `timeout`, which for
+            `sync` ends the worker, so that there it is off.
+        """,
+    )
     graceful_timeout = Setting(
         "--graceful-timeout",
         type=kinds.seconds,

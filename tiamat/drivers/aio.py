@@ -356,7 +356,7 @@ class AioServer:
             # Whether it is stuck or means to stream for ever, nobody can tell.
             log = self.service.log.info if streams else self.service.log.warning
             log(
-                "%s %s for %d s%s",
+                "%s %s for %.1f s%s",
                 method_and_path(cycle.request), "streams" if streams else "runs",
                 age, stack_of(cycle.task),
             )  # fmt: skip
@@ -447,11 +447,21 @@ def make_spawn(loop: asyncio.AbstractEventLoop) -> Spawn:
 
 
 def stack_of(task: Any) -> str:
-    """Where a task stands, in lines for the log; nothing if it can't be told."""
-    frames = task.get_stack() if isinstance(task, asyncio.Task) else []
-    if not frames:
-        return ""
-    lines = [
-        line for frame in frames for line in traceback.format_stack(frame, limit=1)
-    ]
-    return ":\n" + "".join(lines).rstrip()
+    """
+    Where a task stands, in lines for the log; nothing if it can't be told.
+
+    Its own ``get_stack`` gives the outermost coroutine only.
+    """
+    lines: list[str] = []
+    waits = task.get_coro() if isinstance(task, asyncio.Task) else None
+    while waits is not None:
+        frame = first_of(waits, "cr_frame", "ag_frame", "gi_frame")
+        if frame is not None:
+            lines += traceback.format_stack(frame, limit=1)
+        waits = first_of(waits, "cr_await", "ag_await", "gi_yieldfrom")
+    return ":\n" + "".join(lines).rstrip() if lines else ""
+
+
+def first_of(thing: Any, *names: str) -> Any:
+    """The first of these attributes that *thing* has; None if it has none."""
+    return next((getattr(thing, name) for name in names if hasattr(thing, name)), None)

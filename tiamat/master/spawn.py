@@ -17,7 +17,6 @@ from tiamat.system.messages import Failed, Message
 from tiamat.system.scoreboard import (
     GENERATION,
     HEARTBEAT,
-    IDLE,
     PID,
     SLOT,
     STARTED_AT,
@@ -91,7 +90,7 @@ class Forked:
     def request_in_words(self, now: float) -> str:
         """What it has in the application: ``GET /path for 31.2 s``."""
         request = self.row.request()
-        if request is None or self.row.state == IDLE:
+        if request is None:
             return NO_REQUEST
         method, path, begun = request
         return f"{method} {path} for {now - begun:.1f} s"

@@ -181,6 +181,8 @@ class Row:
     def set_idle(self, idle: bool) -> None:
         """Whether the process would accept a connection at once; loops tell so."""
         self._map[self.index] = self._resting if idle else BUSY
+        if idle:
+            self.times[REQUEST_AT] = 0.0
 
     @property
     def state(self) -> int:

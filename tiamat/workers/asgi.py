@@ -75,7 +75,7 @@ class ASGIWorker(Worker):
         parts = common_parts(self, trust)
         parts["parser"] = parser_of(cfg, self.parser)
         timeouts: Timeouts = parts["timeouts"]
-        timeouts.slow = cfg.timeout or FOREVER
+        timeouts.slow = self.slow
         timeouts.request = cfg.request_timeout or FOREVER
         bases = {
             listener.sock.fileno(): scopes.base(server_of(listener.sock), "http")

@@ -91,6 +91,7 @@ class Worker:
 
     Attributes:
         interfaces: which applications it serves; others are refused at boot.
+        watched: whether the helper looks for slow requests, since nobody else can.
         slot, generation: its place, and how many reloads there were before it.
         age: how many workers there were before it.
         pid, ppid: of the worker and of the master; pid is 0 before the fork.
@@ -112,6 +113,7 @@ class Worker:
     """
 
     interfaces: ClassVar[tuple[Literal["wsgi", "asgi"], ...]] = ("wsgi",)
+    watched: ClassVar[bool] = False
 
     def __init__(self, init: WorkerInit) -> None:
         self.slot = init.slot
@@ -138,6 +140,11 @@ class Worker:
         self.accepted = False
         self.reopen_wanted = False
         self._stop_at = math.inf
+
+    @property
+    def slow(self) -> float:
+        """How many seconds in the application make a request worth a line."""
+        return self.cfg.slow_request_log or self.cfg.timeout or math.inf
 
     @property
     def name(self) -> str:

@@ -155,7 +155,7 @@ class GeventWorker(SyncWorker):
 
     def look(self, now: float) -> None:
         """Look for requests that take long, and copy the figures."""
-        for connection in self.loop.overdue(now, self.cfg.timeout or FOREVER):
+        for connection in self.loop.overdue(now, self.slow):
             self.log.warning("%s: %s", self, self.describe(connection, now))
         self.loop.show_oldest()
         self.report(self.loop)

@@ -18,6 +18,7 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from tiamat.system.messages import Accept, Drain, Dump, Message, Reopen, Stack
+from tiamat.system.scoreboard import BUSY
 from tiamat.system.unpatched import unpatched
 
 if TYPE_CHECKING:
@@ -31,6 +32,9 @@ QUEUE: Final = 0.1
 GRACE: Final = 1.0
 """Seconds that a worker without a master gets on top of ``graceful_timeout``."""
 
+SHORTEST_LOOK: Final = 0.05
+"""Seconds between two looks for slow requests, however few make one slow."""
+
 OVERDUE: Final = 255
 """Exit status of a worker without a master that did not finish in time."""
 
@@ -42,6 +46,7 @@ class Helper:
         self.worker = worker
         self.main: int = unpatched("_thread", "get_ident")()
         self.sleep: Callable[[float], None] = unpatched("time", "sleep")
+        self._told = 0.0  # when the request began that was last told of
 
     def start(self) -> None:
         """Begin to listen; the thread ends with the process."""
@@ -54,11 +59,33 @@ class Helper:
         poll.register(channel, select.POLLIN)
         try:
             while True:
-                poll.poll()
+                poll.poll(self.until_next_look())
                 while (message := channel.receive()) is not None:
                     self.obey(message)
         except (EOFError, OSError, ValueError):
             self.go_on_alone()
+
+    def until_next_look(self) -> float | None:
+        """
+        Log a request that takes long; return when to look again, in milliseconds.
+
+        None is never: other workers look by themselves.
+        """
+        worker = self.worker
+        slow = worker.cfg.slow_request_log
+        if not (slow and worker.watched and worker.accepted):
+            return None
+        request, now = worker.row.request(), time.monotonic()
+        if request is not None and worker.row.state == BUSY:
+            method, target, begun = request
+            if now - begun > slow and begun != self._told:
+                self._told = begun
+                worker.log.warning(
+                    "%s: %s %s for %.1f s, which is at\n%s",
+                    *(worker, method, target.partition("?")[0], now - begun),
+                    stack_of(self.main),
+                )
+        return 1000 * max(SHORTEST_LOOK, min(1.0, slow / 2))
 
     def obey(self, message: Message) -> None:
         """Do what one message says, or note it for the main thread."""
@@ -92,6 +119,12 @@ class Helper:
         self.sleep(max(0.0, worker.deadline() - time.monotonic()) + GRACE)
         worker.log.error("%s: not finished in graceful_timeout, leaving", worker)
         os._exit(OVERDUE)
+
+
+def stack_of(ident: int) -> str:
+    """What one thread does; nothing if there is none."""
+    frame = sys._current_frames().get(ident)
+    return "".join(traceback.format_stack(frame)).rstrip() if frame else ""
 
 
 def stacks_of_others(main: int | None = None) -> str:

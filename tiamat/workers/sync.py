@@ -25,6 +25,7 @@ class SyncWorker(Worker):
     """
 
     multithread: ClassVar[bool] = False
+    watched: ClassVar[bool] = True
     service: WSGIService
     loop: EventedLoop | None = None
 

@@ -26,6 +26,7 @@ class ThreadsWorker(SyncWorker):
     """
 
     multithread: ClassVar[bool] = True
+    watched: ClassVar[bool] = False
     pool: Pool
 
     def run(self) -> None:
@@ -87,7 +88,8 @@ class Watch:
         self.pool = pool
         self.timeout = worker.cfg.timeout or FOREVER
         self.request_timeout = worker.cfg.request_timeout or FOREVER
-        self.every = min(HEARTBEAT, self.timeout / 2, self.request_timeout / 2)
+        self.slow = min(worker.slow, self.request_timeout)
+        self.every = min(HEARTBEAT, self.timeout / 2, self.slow / 2)
         self.at = 0.0
         self.finished = 0
         self.told: dict[Seat, float] = {}
@@ -114,7 +116,7 @@ class Watch:
             busy += 1
             if oldest is None or request[2] < oldest[2]:
                 oldest = request
-            if now - request[2] > min(self.timeout, self.request_timeout):
+            if now - request[2] > self.slow:
                 self.tell(seat, request, now)
         stands = (
             busy == self.pool.size and self.finished == before and self.others_wait()
