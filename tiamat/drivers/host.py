@@ -25,8 +25,9 @@ from tiamat.drivers.queued import QueuedLoop
 from tiamat.drivers.service import WSGIService
 from tiamat.system.poller import GONE, IN
 
-# Servers that rest when there is nothing to serve. What more there were in a rush
-# end, and with them what applications keep for each, such as database connections.
+# So many servers stay, whether they are needed or not. Of the others those end that
+# nobody needed between two sweeps, and with them what applications keep for each,
+# such as database connections. To make one costs as much as a request.
 _RESTING: Final = 16
 
 
@@ -37,7 +38,7 @@ class Host(QueuedLoop):
     Attributes:
         busiest: How many requests may be in the application at a time.
         active: How many servers are at work.
-        resting: Those that wait for work; the last one is woken first.
+        resting: Those that wait for work; the last one is called first.
         failure: What went wrong in a turn, and is no application's fault.
     """
 
@@ -56,6 +57,8 @@ class Host(QueuedLoop):
         self.resting: list[Any] = []
         self.failure: BaseException | None = None
         self.free = self.has_place
+        self._called: Any = None  # who is switched to, so that it works
+        self._unneeded = 0  # the fewest that rested since the last sweep
         self._woken: list[BlockingConnection] = []
         self._closed = False
 
@@ -116,7 +119,10 @@ class Host(QueuedLoop):
                 self.pause()
                 return
             server = self.resting.pop() if self.resting else self.make_server()
+            if len(self.resting) < self._unneeded:
+                self._unneeded = len(self.resting)
             self.active += 1
+            self._called = server
             server.switch()
             self.now = self.clock()
 
@@ -133,6 +139,14 @@ class Host(QueuedLoop):
         """Whether another request may go into the application."""
         return self.active < self.busiest
 
+    def sweep(self) -> None:
+        """Look at every deadline; let servers end that nobody needed."""
+        super().sweep()
+        resting = self.resting
+        for _ in range(min(self._unneeded, len(resting) - _RESTING)):
+            resting.pop(0).throw()
+        self._unneeded = len(resting)
+
     # What servers do
 
     def live(self) -> None:
@@ -144,6 +158,7 @@ class Host(QueuedLoop):
         me = self.current()
         queue = self.queue
         while True:
+            self._called = None
             while queue:
                 # What one request leaves in context variables is not for the next.
                 me.gr_context = None
@@ -167,10 +182,9 @@ class Host(QueuedLoop):
             self.active -= 1
             if self.paused:
                 self.go_on()
-            if len(self.resting) >= _RESTING:
-                return
             self.resting.append(me)
-            while me in self.resting:  # else somebody else has switched here
+            self.rest()
+            while self._called is not me:  # somebody has switched here for nothing
                 self.rest()
 
     # What the worker asks
