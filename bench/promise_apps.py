@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 PIECE = b"p" * 65_536
 GIGABYTE = 1 << 30
 SLEEP = 0.1  # seconds
+SLEEPY = 60  # pieces of a body that are read slowly; the rest as fast as it comes
 
 
 def wsgi(environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -47,12 +48,16 @@ async def asgi(scope: Message, receive: Receive, send: Send) -> None:
         await stream(send, 1 << 20)
         return
     more = scope["method"] == "POST"
+    sleepy = SLEEPY if scope["path"] == "/slow" else 0
+    size = 0
     while more:
         message = await receive()
         more = message["type"] == "http.request" and message["more_body"]
-        if scope["path"] == "/slow":
+        size += len(message.get("body", b""))
+        if sleepy:
+            sleepy -= 1
             await asyncio.sleep(SLEEP)
-    await answer_async(send, HELLO)
+    await answer_async(send, b"%d" % size if scope["path"] == "/slow" else HELLO)
 
 
 async def stream(send: Send, size: int) -> None:

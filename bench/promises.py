@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from bench import client, procfs, ws_client, ws_frames
 from bench.environment import ROOT
 from bench.peers import SERVERS
+from bench.promise_apps import GIGABYTE
 from bench.servers import DidNotStartError, Running
 
 if TYPE_CHECKING:
@@ -150,51 +151,105 @@ def open_websocket(server: Running, stack: ExitStack, deflate: bool) -> socket.s
 
 
 def stalled_download(server: Running) -> list[Figure]:
-    """Ask for a gigabyte and stop reading it."""
+    """Ask for a gigabyte, stop reading after a tenth of it, and take the rest then."""
     for _ in range(5):
         with connected(server, b"GET /megabyte HTTP/1.0\r\n\r\n") as sock:
-            while sock.recv(1 << 16):
-                pass
-    worker = server.worker()
-    before = procfs.private(worker)
-    with connected(server, b"GET /gigabyte HTTP/1.1\r\nHost: a\r\n\r\n") as sock:
-        sock.recv(1 << 16)
-        grown = watch(worker) - before
-    return [Figure("memory grown", grown / 1000, 1, "MB")]
+            read(sock, GIGABYTE)
+    memory = Memory(server.worker())
+    # Of a response to HTTP/1.0 the body is all that comes behind its head.
+    with connected(server, b"GET /gigabyte HTTP/1.0\r\n\r\n") as sock:
+        _, first = sock.recv(1 << 16).split(b"\r\n\r\n", 1)
+        taken = len(first) + read(sock, GIGABYTE // 10)
+        stalled = memory.watch()
+        with memory.watched():
+            taken += read(sock, 2 * GIGABYTE)
+    return [
+        Figure("memory grown while it stood", stalled, 1, "MB"),
+        Figure("and while the rest passed", memory.grown(), 1, "MB"),
+        Figure("missing", GIGABYTE - taken, 0, "B"),
+    ]
 
 
 def slow_upload(server: Running) -> list[Figure]:
-    """Send a gigabyte, as fast as it is taken, to an application that reads slowly."""
+    """Send a gigabyte, as fast as it is taken; slowly at first, then to its end."""
     client.warm_up(server.port, "POST", 500_000, 20)
-    worker = server.worker()
-    before = procfs.private(worker)
-    head = b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % (1 << 30)
-    piece = b"x" * 65_536
+    memory = Memory(server.worker())
+    head = b"POST /slow HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % GIGABYTE
+    piece = memoryview(bytes(65_536))
     sent = 0
 
     def send() -> None:
         nonlocal sent
         with suppress(BlockingIOError):
-            while True:
-                sent += sock.send(piece)
+            while sent < GIGABYTE:
+                sent += sock.send(piece[: GIGABYTE - sent])
 
     with connected(server, head) as sock:
         sock.setblocking(False)
-        grown = watch(worker, meanwhile=send) - before
+        slowly = memory.watch(meanwhile=send)
+        meanwhile = sent
+        sock.settimeout(PATIENCE)
+        with memory.watched():
+            send()
+            answer = sock.recv(65_536)
     return [
-        Figure("memory grown", grown / 1000, 1, "MB"),
-        Figure("taken meanwhile", sent / 1e6, unit="MB"),
+        Figure("memory grown while it read slowly", slowly, 1, "MB"),
+        Figure("sent meanwhile", meanwhile / 1e6, unit="MB"),
+        Figure("memory grown while the rest passed", memory.grown(), 1, "MB"),
+        Figure("missing", GIGABYTE - int(answer.rpartition(b"\n")[2]), 0, "B"),
     ]
 
 
-def watch(worker: int, meanwhile: Callable[[], None] = lambda: None) -> int:
-    """Return the most private memory a worker had within a while, in kB."""
-    most, end = 0, time.monotonic() + WATCHED
-    while time.monotonic() < end:
-        meanwhile()
-        most = max(most, procfs.private(worker))
-        time.sleep(0.02)
-    return most
+def read(sock: socket.socket, size: int) -> int:
+    """Read so much, or to the end if that comes first; return how much it was."""
+    buffer = bytearray(1 << 18)
+    left = size
+    while left > 0 and (count := sock.recv_into(buffer, min(left, len(buffer)))):
+        left -= count
+    return size - left
+
+
+class Memory:
+    """By how much the private memory of a worker grows, in MB."""
+
+    def __init__(self, worker: int) -> None:
+        self._worker = worker
+        self._before = self._most = procfs.private(worker)
+
+    def grown(self) -> float:
+        """Return the most that was seen since the last look."""
+        most, self._most = self._most, self._before
+        return (most - self._before) / 1000
+
+    def look(self) -> None:
+        """Measure once."""
+        self._most = max(self._most, procfs.private(self._worker))
+
+    def watch(self, meanwhile: Callable[[], None] = lambda: None) -> float:
+        """Return the most within a while."""
+        end = time.monotonic() + WATCHED
+        while time.monotonic() < end:
+            meanwhile()
+            self.look()
+            time.sleep(0.02)
+        return self.grown()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Measure beside what the caller does."""
+        over = threading.Event()
+
+        def look() -> None:
+            while not over.wait(0.02):
+                self.look()
+
+        thread = threading.Thread(target=look, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            over.set()
+            thread.join()
 
 
 @contextmanager

@@ -80,20 +80,22 @@ def main() -> None:
     threading.Thread(target=wait_for_end, args=[stop], daemon=True).start()
     readers: list[socket.socket] = []
     senders: list[socket.socket] = []
+    said_by: list[int] = []  # bytes, of each sender
     tick = 0
     begin = time.monotonic()
     while not stop.is_set():
         if len(readers) < count:
             readers.append(connect(port, request))
             senders.append(connect(port, said[:first]))
+            said_by.append(first)
             if len(readers) == count:
                 print("arrived", flush=True)
         # Every fifth reader has its turn: each acts four times a second.
         for index in range(tick % 5, len(readers), 5):
             read_some(readers[index])
-        position = first + tick // pace
         for index in range(tick % pace, len(senders), pace):
-            send_some(senders[index], said[position : position + 1])
+            send_some(senders[index], said[said_by[index] :][:1])
+            said_by[index] += 1
         tick += 1
         stop.wait(max(0.0, begin + tick * TICK - time.monotonic()))
     print(sum(map(is_reading, readers)), sum(map(is_open, senders)), flush=True)

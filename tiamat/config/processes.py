@@ -53,8 +53,12 @@ class Processes(Section):
         help="""
             How many connections of a worker may have a request in the application.
 
-            Without effect on `sync`, where it is one. Open connections are bounded
-            by `limit_connections`.
+            What comes beyond that waits for its turn, and new connections are left to
+            other workers. Without effect on `sync`, where it is one, and on `threads`,
+            where it is `threads`. With `asgi` and `h11` a request counts until its
+            response has begun to be sent in pieces: open WebSockets, streams of events
+            and readers of large responses don't count. Open connections are bounded by
+            `limit_connections`.
         """,
     )
     max_requests = Setting(
