@@ -13,6 +13,7 @@ ARGUMENTS = {
     "pre_fork": 2,
     "post_fork": 2,
     "post_worker_init": 1,
+    "check_worker": 1,
     "worker_int": 1,
     "worker_abort": 1,
     "pre_exec": 1,
@@ -35,7 +36,7 @@ FUNCTIONS = {
 
 
 def test_every_hook_of_gunicorns_is_there_and_unset() -> None:
-    """Unset hooks are None; ssl_context comes with TLS."""
+    """Unset hooks are None, and one is ours alone; ssl_context comes with TLS."""
     assert set(ARGUMENTS) == set(Hooks.settings)
     assert all(Config().values[name] is None for name in ARGUMENTS)
 

@@ -56,6 +56,10 @@ from tiamat.config.setting import Kind
         (kinds.http_parser, "auto", "auto"),
         (kinds.http_parser, "my.parser:Parser", "my.parser:Parser"),
         (kinds.headers, {"X-A": "on"}, {"X-A": "on"}),
+        (kinds.target, "/healthz?full=1", "/healthz?full=1"),
+        (kinds.target, "https://shop.example/healthz", "https://shop.example/healthz"),
+        (kinds.statuses, 204, "204"),
+        (kinds.statuses, "200-299, 401", "200-299,401"),
         (kinds.mount, "/shop/", "/shop"),
         (kinds.mount, "/", ""),
         (kinds.access_format, "%(h)s", "%(h)s"),
@@ -129,6 +133,17 @@ def test_a_value_is_understood(
             "c",
             'is none of auto, httptools, h11, nor "module:Parser"',
         ),
+        (
+            kinds.target,
+            "healthz",
+            "is neither a path nor a URL; write /healthz, or https://example.org/healthz",
+        ),
+        (
+            kinds.target,
+            "/two words",
+            "is neither a path nor a URL; write /healthz, or https://example.org/healthz",
+        ),
+        (kinds.statuses, "2xx", "names no statuses; write 204, or 200-299,401"),
         (kinds.mount, "shop", "is no path; write /shop"),
         (kinds.addresses, [], "names no address; write for example 127.0.0.1:8000"),
         (

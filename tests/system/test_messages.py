@@ -7,6 +7,8 @@ import pytest
 from tiamat.system import messages
 from tiamat.system.messages import (
     Accept,
+    Check,
+    Checked,
     Drain,
     Dump,
     Failed,
@@ -24,7 +26,9 @@ EXAMPLES: list[Message] = [
     Retiring("max_requests"),
     Stack('Thread 1:\n  File "app.py", line 2\n'),
     Failed(3, "ModuleNotFoundError: näme"),
+    Checked(503, "GET /healthz answered 503"),
     Accept(),
+    Check(),
     Drain(final=True),
     Drain(final=False),
     Reopen(),

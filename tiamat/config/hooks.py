@@ -46,6 +46,15 @@ class Hooks(Section):
         default=None,
         help="In the worker, when the application is loaded.",
     )
+    check_worker = Setting(
+        type=hook("worker"),
+        default=None,
+        help="""
+            In the first worker of a reload, before it accepts connections.
+
+            If it raises an exception or returns False, the reload is refused.
+        """,
+    )
     worker_int = Setting(
         type=hook("worker"),
         default=None,

@@ -261,6 +261,35 @@ mount = Kind(to_mount, "PATH")
 access_format = Kind(to_access_format, "FORMAT")
 
 
+def to_target(value: object) -> str:
+    """What a request may be put to: a path, or a URL with a host."""
+    from urllib.parse import urlsplit
+
+    text = to_text(value)
+    parts = urlsplit(text)
+    absolute = parts.scheme in ("http", "https") and parts.hostname
+    if not (absolute or text.startswith("/")) or not VISIBLE.fullmatch(text):
+        raise ValueError(
+            "is neither a path nor a URL; write /healthz, or https://example.org/healthz"
+        )
+    return text
+
+
+def to_statuses(value: object) -> str:
+    """Statuses of responses, and ranges of them: 200-299,401."""
+    words_ = to_words(str(value) if isinstance(value, int) else value)
+    if not words_ or not all(STATUSES.fullmatch(word) for word in words_):
+        raise ValueError("names no statuses; write 204, or 200-299,401")
+    return ",".join(words_)
+
+
+VISIBLE: Final = re.compile(r"[!-~]+")
+STATUSES: Final = re.compile(r"[1-5]\d\d(-[1-5]\d\d)?")
+
+target = Kind(to_target, "PATH|URL")
+statuses = Kind(to_statuses, "STATUS,STATUS-STATUS")
+
+
 # --- The machine ------------------------------------------------------------
 
 

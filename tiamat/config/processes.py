@@ -182,3 +182,34 @@ class Processes(Section):
             them replace the new ones.
         """,
     )
+    reload_check = Setting(
+        "--reload-check",
+        type=kinds.optional(kinds.target),
+        default=None,
+        help="""
+            A path, or a URL, that the first worker of a reload must answer.
+
+            It puts the request to itself before it accepts connections. If the answer
+            is not as in `reload_check_status`, the reload is refused and the old
+            workers go on. A URL says which host and scheme the application is told.
+            Not at a start, where there is nothing to go back to. See reload.md.
+        """,
+    )
+    reload_check_status = Setting(
+        "--reload-check-status",
+        type=kinds.statuses,
+        default="200-299",
+        help="""
+            With which statuses the answer to `reload_check` is good: `200-299,401`.
+        """,
+    )
+    reload_check_timeout = Setting(
+        "--reload-check-timeout",
+        type=kinds.seconds,
+        default=5.0,
+        help="""
+            How long `reload_check` and the hook `check_worker` may take, in seconds.
+
+            Each of them; a worker that takes longer is refused. 0 switches it off.
+        """,
+    )

@@ -16,7 +16,7 @@ from tiamat.master.reload import Reload
 from tiamat.master.roster import Roster, State
 from tiamat.master.server import Server
 from tiamat.system import process
-from tiamat.system.messages import Failed, Ready, Reopen, Retiring, Stack
+from tiamat.system.messages import Checked, Failed, Ready, Reopen, Retiring, Stack
 from tiamat.system.signals import Inbox
 from tiamat.workers import hooks
 
@@ -78,6 +78,7 @@ class Arbiter:
             Retiring: self.worker_retiring,
             Failed: self.worker_failed,
             Stack: self.worker_stack,
+            Checked: self.worker_checked,
         }
 
     @property
@@ -277,12 +278,16 @@ class Arbiter:
             self.proven = True
             self.premises.proven()
         if forked.member.candidate:
-            self.reload.commit(forked.member)
+            self.reload.candidate_ready(forked, monotonic())
 
     def worker_retiring(self, forked: "Forked", message: Retiring) -> None:
         """A worker wants to be replaced."""
         if forked.member.state is State.SERVING:
             forked.member.due = forked.member.due or message.reason
+
+    def worker_checked(self, forked: "Forked", message: Checked) -> None:
+        """A candidate says whether it is fit to serve."""
+        self.reload.checked(forked.member, message)
 
     def worker_failed(self, forked: "Forked", message: Failed) -> None:
         """A worker can't load the application; it is about to exit."""

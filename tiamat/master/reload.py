@@ -5,7 +5,8 @@ HUP: new settings and new code, or everything stays as it is.
    exit, is a line in the log.
 2. The master reads them itself, since hooks live in it, under an alarm.
 3. Candidate. New addresses are bound and one worker is forked from all that is
-   new. If it does not come to be ready, everything new is dropped.
+   new. If it does not come to be ready, or does not pass its check, everything new
+   is dropped.
 4. Commit. The new settings are in force, and the roster replaces worker by worker.
 5. Watch. Until ``reload_watch`` seconds after the last of them, a new worker that
    dies brings back the old settings, and workers of the old generation.
@@ -22,7 +23,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, Final
 
 from tiamat.errors import ConfigError, TiamatError
-from tiamat.master.spawn import Plan
+from tiamat.master import gate
+from tiamat.master.spawn import Forked, Plan
 from tiamat.system import signals
 from tiamat.system.process import status_in_words
 from tiamat.workers import load_worker_class
@@ -30,6 +32,7 @@ from tiamat.workers import load_worker_class
 if TYPE_CHECKING:
     from tiamat.master.arbiter import Arbiter
     from tiamat.master.roster import Member
+    from tiamat.system.messages import Checked
     from tiamat.system.sockets import AddressInUse
 
 LIMIT: Final = 30.0
@@ -61,6 +64,7 @@ class Reload:
     Attributes:
         trial: the process that tries the new settings.
         plan: what the candidate is made of.
+        gate: the check that the candidate has not passed yet.
         roll: what can still be undone, behind the commit.
         again: whether HUP came meanwhile.
         last: what became of the last reload that is over.
@@ -70,6 +74,7 @@ class Reload:
         self.arbiter = arbiter
         self.trial: Trial | None = None
         self.plan: Plan | None = None
+        self.gate: gate.Gate | None = None
         self.roll: Roll | None = None
         self.again = False
         self.dropped = False
@@ -89,6 +94,8 @@ class Reload:
         if self.roll is not None:
             due = not self.roll.complete and self.arbiter.roster.complete
             return monotonic() if due else self.roll.until
+        if self.gate is not None:
+            return self.gate.deadline
         return self.trial.deadline if self.trial else math.inf
 
     def request(self, now: float) -> None:
@@ -110,9 +117,11 @@ class Reload:
             self.trial.deadline = math.inf
         if self.plan is not None and not self.arbiter.roster.trying:
             self.refuse(
-                Outcome.BOOT_FAILED,
+                Outcome.CHECK_FAILED if self.gate else Outcome.BOOT_FAILED,
                 "the first worker of the new generation did not come to serve",
             )
+        if self.gate is not None and now >= self.gate.deadline:
+            self.refuse(Outcome.CHECK_FAILED, self.gate.too_late)
         if self.roll is not None:
             self.look_after_roll(self.roll, now)
 
@@ -153,7 +162,7 @@ class Reload:
             self.dropped = True
         if self.plan is not None:
             self.plan.listeners.without(self.arbiter.premises.plan.listeners).close()
-        self.plan = None
+        self.plan = self.gate = None
         self.arbiter.roster.abandon()
 
     def supersede(self) -> None:
@@ -175,8 +184,26 @@ class Reload:
             self.again = False
             self.request(monotonic())
 
+    def candidate_ready(self, forked: "Forked", now: float) -> None:
+        """The candidate has loaded the application: what is its check, if any?"""
+        if gate.is_wanted(forked.worker.cfg):
+            self.gate = gate.Gate(forked, now)
+        else:
+            self.commit(forked.member)
+
+    def checked(self, candidate: "Member", message: "Checked") -> None:
+        """The candidate says what became of its check."""
+        if self.gate is None or not candidate.candidate:
+            return  # too late
+        if message.failure:
+            self.refuse(Outcome.CHECK_FAILED, message.failure)
+            return
+        self.gate = None
+        self.arbiter.log.info("%s has passed its check", candidate)
+        self.commit(candidate)
+
     def commit(self, candidate: "Member") -> None:
-        """The candidate is ready: everything new is in force."""
+        """The candidate is good: everything new is in force."""
         arbiter, plan = self.arbiter, self.plan
         if plan is None:
             return

@@ -7,7 +7,7 @@ worker that has gone bad can't make the master execute anything, as with pickle.
 
 import json
 from dataclasses import dataclass, fields
-from typing import Final, TypeAlias
+from typing import Final, TypeAlias, get_args
 
 # Six bytes each if all are escapes (\u0000): these have to fit into the 208 KiB that
 # Linux gives a socket (net.core.wmem_default), or a packet can't be sent at all.
@@ -45,12 +45,30 @@ class Failed:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """
+    The answer to ``Check``.
+
+    ``status`` is that of the response, 0 if there was no request. ``failure`` says
+    why the worker is not fit to serve; it is empty if it is.
+    """
+
+    status: int
+    failure: str
+
+
 # --- From the master to a worker ---------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Accept:
     """Begin to accept connections."""
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """See whether you are fit to serve, before anybody connects."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +93,12 @@ class Dump:
     """Say at once what your threads do; the answer is ``Stack``."""
 
 
-Message: TypeAlias = Ready | Retiring | Stack | Failed | Accept | Drain | Reopen | Dump
+FromWorker: TypeAlias = Ready | Retiring | Stack | Failed | Checked
+ToWorker: TypeAlias = Accept | Check | Drain | Reopen | Dump
+Message: TypeAlias = FromWorker | ToWorker
 
 KINDS: Final[dict[str, type[Message]]] = {
-    kind.__name__: kind
-    for kind in (Ready, Retiring, Stack, Failed, Accept, Drain, Reopen, Dump)
+    kind.__name__: kind for kind in get_args(FromWorker) + get_args(ToWorker)
 }
 
 

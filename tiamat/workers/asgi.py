@@ -9,12 +9,14 @@ from typing import Any, ClassVar, Final, cast
 
 from tiamat.config import Config
 from tiamat.drivers.aio import AioServer
+from tiamat.drivers.aio_connection import AioConnection
 from tiamat.drivers.service import ASGIService, Timeouts
 from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.asgi_scope import Scopes
 from tiamat.gateways.lifespan import Lifespan
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
 from tiamat.workers.base import Worker
+from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.serving import (
     FOREVER,
     common_parts,
@@ -45,6 +47,7 @@ class ASGIWorker(Worker):
     loop: asyncio.AbstractEventLoop
     lifespan: Lifespan
     aio: AioServer | None = None
+    checking: asyncio.Task[Any]
 
     def load(self) -> None:
         """Load all that serves, and have the application start up."""
@@ -112,6 +115,7 @@ class ASGIWorker(Worker):
 
         def look() -> None:
             self.handle_wakeup()
+            self.check_if_wanted()
             if (self.accepted or not self.alive) and not decided.done():
                 decided.set_result(None)
 
@@ -120,6 +124,15 @@ class ASGIWorker(Worker):
         await decided
         self.loop.remove_reader(self.wakeup.fileno())
         return self.alive
+
+    def serve_check(self, request: SelfCheck) -> None:
+        """Serve the worker's request to itself, while the loop goes on."""
+        aio = AioServer([], self.service, self.row, self.loop)
+        where = request.host, request.port
+        base = self.service.gateway.scopes.base(where, request.scheme)
+        protocol = partial(AioConnection, aio, base, PEER)
+        coroutine = self.loop.connect_accepted_socket(protocol, request.sock)
+        self.checking = self.loop.create_task(coroutine)
 
     def run(self) -> None:
         """Serve until told to stop, then drain; the application shuts down last."""

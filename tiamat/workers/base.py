@@ -20,7 +20,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any, ClassVar, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from tiamat.config import Config
 from tiamat.errors import AppError, StartupError, TiamatError
@@ -34,6 +34,9 @@ from tiamat.system.signals import Wakeup
 from tiamat.system.sockets import Listener
 from tiamat.workers import hooks, signals
 from tiamat.workers.helper import Helper
+
+if TYPE_CHECKING:
+    from tiamat.workers.check import SelfCheck
 
 BOOT_FAILED: Final = StartupError.exit_status
 
@@ -106,7 +109,8 @@ class Worker:
         final: whether it serves the kernel's queues before it stops: those of the
             listeners that are not inherited.
         orphaned: whether the master is gone.
-        accepted, reopen_wanted: what the helper noted for the main thread.
+        accepted, check_wanted, reopen_wanted: what the helper noted for the main
+            thread.
         nr: how many requests it has answered.
         max_requests: at how many of them it asks to be replaced.
         wakeup: readable when ``handle_wakeup`` shall be called.
@@ -137,7 +141,7 @@ class Worker:
         self.nr = 0
         self.max_requests = jittered(self.cfg)
         self._retiring = False
-        self.accepted = False
+        self.accepted = self.check_wanted = False
         self.reopen_wanted = False
         self._stop_at = math.inf
 
@@ -243,7 +247,25 @@ class Worker:
         while self.alive and not self.accepted:
             poll.poll()
             self.handle_wakeup()
+            self.check_if_wanted()
         return self.alive
+
+    def check_if_wanted(self) -> None:
+        """Say whether we are fit to serve, if the master has asked for it."""
+        if self.check_wanted:
+            from tiamat.workers import check
+
+            self.check_wanted = False
+            check.begin(self)
+
+    def serve_check(self, request: "SelfCheck") -> None:
+        """
+        Serve one request that this worker puts to itself, until it is done.
+
+        A class that knows how to serve ``request.sock`` overrides this; others are
+        not asked.
+        """
+        raise NotImplementedError
 
     def let_go_of_terminal(self) -> None:
         """A daemon that has started has none, as its master."""

@@ -30,6 +30,7 @@ from tiamat.drivers.blocking import BlockingConnection
 from tiamat.drivers.evented import Handle
 from tiamat.gateways.wsgi import RequestEnded, WSGIResponse
 from tiamat.types import Environ
+from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.green_loop import READ, GreenLoop
 from tiamat.workers.serving import FOREVER
 from tiamat.workers.sync import SyncWorker
@@ -121,6 +122,13 @@ class GeventWorker(SyncWorker):
             self.loop.accept_all(li.sock for li in self.listeners if not li.inherited)
         self.close_listeners()
         self.finish()
+
+    def serve_check(self, request: SelfCheck) -> None:
+        """Serve the worker's request to itself, in a greenlet."""
+        self.loop.adopt(request.sock, PEER, self.base_of(request))
+        self.loop.soon()
+        while self.alive and not request.done:
+            self.turn(HEARTBEAT)
 
     def bounded(self, run: Handle) -> Handle:
         """Wrap *run* in the limit of time that the settings ask for, if they do."""

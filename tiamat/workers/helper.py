@@ -17,7 +17,7 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Final
 
-from tiamat.system.messages import Accept, Drain, Dump, Message, Reopen, Stack
+from tiamat.system.messages import Accept, Check, Drain, Dump, Message, Reopen, Stack
 from tiamat.system.scoreboard import BUSY
 from tiamat.system.unpatched import unpatched
 
@@ -93,6 +93,8 @@ class Helper:
         match message:
             case Accept():
                 worker.accepted = True
+            case Check():
+                worker.check_wanted = True
             case Drain(final):
                 worker.drain(final=final)
             case Reopen():

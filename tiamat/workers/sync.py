@@ -10,6 +10,7 @@ from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
 from tiamat.types import Environ
 from tiamat.workers.base import Worker
+from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.serving import FOREVER, make_handle, make_service
 
 HEARTBEAT = 1.0
@@ -66,6 +67,21 @@ class SyncWorker(Worker):
         loop.drain(self.deadline())
         self.report(loop)
         loop.close()
+
+    def serve_check(self, request: SelfCheck) -> None:
+        """Serve the worker's request to itself, on a loop that accepts nothing."""
+        run = self.handler(self.service.gateway.run)
+        loop = EventedLoop([], self.service, self.row, run)
+        loop.watch_wakeup(self.wakeup.fileno(), self.handle_wakeup)
+        loop.adopt(request.sock, PEER, self.base_of(request))
+        while self.alive and not request.done:
+            loop.turn(HEARTBEAT)
+        loop.close()
+
+    def base_of(self, request: SelfCheck) -> Environ:
+        """What the environ of that request says of where it was put to."""
+        where = request.host, str(request.port), request.scheme
+        return self.service.environs.base(*where)
 
     def handler(self, run: Handle) -> Handle:
         """Wrap *run* in what the settings ask for, and in nothing else."""

@@ -10,6 +10,7 @@ from tiamat.drivers.pooled import PooledLoop
 from tiamat.drivers.seat import Seat
 from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUEST_AT, REQUESTS
 from tiamat.system.scoreboard import HEARTBEAT as HEARTBEAT_AT
+from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.serving import FOREVER
 from tiamat.workers.sync import HEARTBEAT, SyncWorker
 
@@ -50,6 +51,20 @@ class ThreadsWorker(SyncWorker):
             pool.tend(heartbeat)
             watch.look()
         self.drain_pool(pool, watch)
+
+    def serve_check(self, request: SelfCheck) -> None:
+        """Serve the worker's request to itself, in a thread of a pool."""
+        run = self.handler(self.service.gateway.run)
+        loop = PooledLoop([], self.service, self.row, run)
+        pool = Pool(loop, self.cfg.threads, self.wakeup, self.handle_wakeup)
+        loop.adopt(request.sock, PEER, self.base_of(request))
+        while self.alive and not request.done:
+            pool.tend(HEARTBEAT)
+        pool.summon()
+        while not pool.leads and loop.clock() < self.deadline():
+            pool.tend(HEARTBEAT)
+        if not pool.end(min(self.deadline(), loop.clock() + PATIENCE)):
+            loop.close()
 
     def drain_pool(self, pool: Pool, watch: "Watch") -> None:
         """Finish what is here; whoever is stuck is left behind at the deadline."""
