@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.master import deaths
 from tiamat.master.keeper import TURN_MESSAGES, Keeper
+from tiamat.master.notices import Notices
 from tiamat.master.premises import Premises
 from tiamat.master.reload import Reload
 from tiamat.master.roster import Roster, State
@@ -44,6 +45,7 @@ class Arbiter:
         roster: which workers there are and should be.
         keeper: the workers as processes.
         reload: what HUP has begun, if anything.
+        notices: what systemd is told.
         proven: whether a worker has ever loaded the application.
         stopping: whether the server shall end.
         hurrying: whether it shall end at once.
@@ -56,6 +58,7 @@ class Arbiter:
         self.server = Server(self)
         self.keeper = Keeper(self.premises, self.roster, self.server)
         self.reload = Reload(self)
+        self.notices = Notices(self)
         self.inbox = Inbox()
         self.proven = False
         self.stopping = False
@@ -111,6 +114,7 @@ class Arbiter:
             self.reload.look_after(monotonic())
             self.keeper.kill_late()
             self.keeper.keep()
+            self.notices.look_after(monotonic())
         finally:  # whatever goes wrong there must not make us deaf
             for forked in self.wait():
                 self.listen(forked)
@@ -121,7 +125,9 @@ class Arbiter:
     def wait(self) -> "list[Forked]":
         """Sleep until something happens or is due; return the workers that speak."""
         self.keeper.exchange()
-        until = min(self.keeper.next_deadline(), self.reload.deadline)
+        until = min(
+            self.keeper.next_deadline(), self.reload.deadline, self.notices.deadline
+        )
         if self.premises.succession.predecessor:
             until = min(until, monotonic() + 1.0)
             self.premises.look_for_predecessor()
@@ -160,6 +166,7 @@ class Arbiter:
         """
         premises, config = self.premises, self.premises.config
         try:
+            self.notices.open()
             premises.open()
             hooks.must(config, "on_starting", self.server)
             self.inbox.catch(self.signals)
@@ -195,6 +202,7 @@ class Arbiter:
         self.roster.target = 0
         self.roster.why_fewer = "the server stops"
         self.reload.supersede()
+        self.notices.look_after(monotonic())
 
     def stop_at_once(self) -> None:
         """Don't let anybody finish anything."""
@@ -232,6 +240,7 @@ class Arbiter:
         """HUP: new settings and new code, in new workers."""
         if not self.stopping:
             self.log.info("HUP: reloading")
+            self.notices.hung_up = True
             self.reload.request(monotonic())
 
     def add_worker(self) -> None:

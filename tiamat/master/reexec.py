@@ -126,6 +126,11 @@ class Succession:
         return not (self.predecessor or self.successor)
 
     @property
+    def first(self) -> bool:
+        """Whether this is the older of two masters, or the only one."""
+        return not self.predecessor
+
+    @property
     def suffix(self) -> str:
         """What the pid file and the name of the younger of two masters end with."""
         return ".2" if self.predecessor else ""

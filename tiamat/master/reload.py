@@ -57,6 +57,12 @@ class Outcome(Enum):
         return self.name.lower().replace("_", " ")
 
 
+REFUSALS: Final = frozenset(
+    {Outcome.CONFIG_ERROR, Outcome.BOOT_FAILED, Outcome.CHECK_FAILED}
+)
+"""Behind these all is as it was."""
+
+
 class Reload:
     """
     The reload that is under way, if any.
@@ -68,6 +74,7 @@ class Reload:
         roll: what can still be undone, behind the commit.
         again: whether HUP came meanwhile.
         last: what became of the last reload that is over.
+        reason: why it was refused.
     """
 
     def __init__(self, arbiter: "Arbiter") -> None:
@@ -79,6 +86,14 @@ class Reload:
         self.again = False
         self.dropped = False
         self.last: Outcome | None = None
+        self.reason = ""
+
+    @property
+    def in_words(self) -> str:
+        """What became of the last one: ``reload refused: boot failed: …``."""
+        if self.last in REFUSALS:
+            return f"reload refused: {self.last}: {self.reason}"
+        return f"reload: {self.last}"
 
     @property
     def running(self) -> bool:
@@ -151,6 +166,7 @@ class Reload:
         self.arbiter.log.error(
             "reload refused, going on as before: %s: %s", outcome, reason
         )
+        self.reason = reason.partition("\n")[0]
         self.drop()
         self.end(outcome)
         self.next()
