@@ -12,6 +12,7 @@ from tiamat.config import Config
 from tiamat.errors import BindError
 from tiamat.master.listeners import Listeners
 from tiamat.system.sockets import AddressInUse
+from tiamat.system.systemd import store_name
 
 
 def never(error: AddressInUse) -> bool:
@@ -44,6 +45,37 @@ def test_addresses_are_bound_in_the_order_of_the_setting(paths: list[str]) -> No
     assert [paths[1], paths[0]] == [listener.text for listener in listeners.all]
 
     listeners.close()
+
+
+def test_what_systemd_has_kept_is_taken_back(
+    given: socket.socket, paths: list[str]
+) -> None:
+    """By the address that it was bound for; what is not wanted any more is closed."""
+    keep, drop = os.dup(given.fileno()), os.dup(given.fileno())
+    fds = {store_name(paths[0]): keep, store_name("unix:/gone"): drop}
+    listeners = Listeners.from_store(fds, paths)
+
+    assert [paths[0]] == list(listeners.by_bind)
+    assert not listeners.all[0].inherited
+    with pytest.raises(OSError, match="Bad file descriptor"):
+        os.fstat(drop)
+
+    listeners.close()
+
+
+def test_what_systemd_keeps_goes_on_taking_connections(paths: list[str]) -> None:
+    """Its file stays too: both are for the next start."""
+    listeners = rebound(Listeners({}), *paths)
+    listeners.all[0].stored = True
+    kept = listeners.all[0].sock.dup()
+    listeners.refuse_new()
+    listeners.close()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.connect(paths[0].removeprefix("unix:"))
+        kept.accept()[0].close()
+    kept.close()
+
+    assert not os.path.exists(paths[1].removeprefix("unix:"))
 
 
 def test_what_is_bound_already_stays(paths: list[str]) -> None:

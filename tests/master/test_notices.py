@@ -3,18 +3,23 @@
 import math
 import os
 import signal
+import socket
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Serve
+from running import LIMIT, environment
 from service_manager import Manager
 
 from tiamat.config import Config
 from tiamat.master.arbiter import Arbiter
 from tiamat.master.notices import Notices, Told
 from tiamat.master.roster import Member, State
+from tiamat.system.systemd import store_name
 
 FLAG = """
 import time
@@ -155,6 +160,78 @@ def app(environ, start_response):
     manager.wait_for("READY=1")
 
     assert "[]" == server.get().text
+
+
+# --- Listeners that systemd keeps -------------------------------------------------
+
+RESTART = """
+import os, sys
+os.dup2(int(sys.argv[1]), 3)
+os.environ["LISTEN_PID"] = str(os.getpid())
+os.execv(sys.executable, [sys.executable, "-m", "tiamat", *sys.argv[2:]])
+"""
+"""What systemd does for a service whose descriptors it has kept."""
+
+
+def test_a_restart_refuses_nobody(
+    serve: Serve, manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """systemd keeps what we bind; who comes between two masters waits for the next."""
+    monkeypatch.setenv("FDSTORE", "16")
+    bind = f"unix:{tmp_path / 'sock'}"
+    server = serve("apps.pid:app", bind=bind)
+    name = store_name(bind)
+    manager.wait_until(lambda: name in manager.stored, "it is kept")
+    server.stop()
+    with socket.socket(socket.AF_UNIX) as client:
+        client.settimeout(LIMIT)
+        client.connect(str(tmp_path / "sock"))
+        client.sendall(b"GET / HTTP/1.0\r\n\r\n")
+        again = subprocess.Popen(
+            [
+                *(sys.executable, "-c", RESTART, str(manager.stored[name])),
+                *("apps.pid:app", f"--bind={bind}", f"--log-file={tmp_path / 'log'}"),
+            ],
+            pass_fds=[manager.stored[name]],
+            env=environment(tmp_path) | {"LISTEN_FDS": "1", "LISTEN_FDNAMES": name},
+            cwd=tmp_path,
+        )
+        answer = client.recv(1000)
+        again.terminate()
+        again.wait(LIMIT)
+
+    assert answer.startswith(b"HTTP/1.1 200 OK")
+    assert [] == manager.said("FDSTOREREMOVE")
+
+
+def test_an_address_that_is_given_up_is_kept_no_longer(
+    serve: Serve, manager: Manager, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A reload that drops it refuses who comes, as without systemd."""
+    monkeypatch.setenv("FDSTORE", "16")
+    first, second = (f"unix:{tmp_path / name}" for name in ("first", "second"))
+    server = serve("apps.pid:app", bind="none", config=f"bind = {first!r}\n")
+    manager.wait_until(lambda: store_name(first) in manager.stored, "it is kept")
+    server.config_path.write_text(f"bind = {second!r}\n")
+    server.signal(signal.SIGHUP)
+    wanted = {store_name(second)}
+    manager.wait_until(lambda: set(manager.stored) == wanted, "the other is kept")
+    server.wait_for_log(f"listening on {second}")  # said behind the end of the first
+
+    assert not (tmp_path / "first").exists()
+
+
+def test_what_was_given_to_us_is_not_kept(
+    serve: Serve, manager: Manager, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who gave it has it; and without room nothing is sent."""
+    monkeypatch.setenv("FDSTORE", "16")
+    serve("apps.pid:app")
+    monkeypatch.setenv("FDSTORE", "0")
+    serve("apps.pid:app", bind="127.0.0.1:0")
+    manager.wait_for("READY=1", times=2)
+
+    assert [] == manager.said("FDSTORE")
 
 
 # --- Without processes ----------------------------------------------------------------

@@ -13,6 +13,7 @@ from running import LIMIT, wait_until
 from tiamat.errors import BindError
 from tiamat.master.listeners import Listeners
 from tiamat.master.reexec import Inheritance, Succession, environment, inheritance
+from tiamat.system.systemd import store_name
 
 
 @pytest.fixture
@@ -75,12 +76,38 @@ def test_systemd_s_sockets_are_found() -> None:
     assert Inheritance(systemd=[3, 4]) == inheritance(environ, [])
 
 
+def test_what_systemd_has_kept_is_found_by_its_name() -> None:
+    """Beside the sockets of a unit, whatever they are called."""
+    name = store_name("a:1")
+    environ = {
+        "LISTEN_PID": str(os.getpid()),
+        "LISTEN_FDS": "2",
+        "LISTEN_FDNAMES": f"http:{name}",
+    }
+
+    assert Inheritance(systemd=[3], stored={name: 4}, kept=[name]) == inheritance(
+        environ, []
+    )
+
+
+def test_what_systemd_keeps_is_known_to_a_new_master(listeners: Listeners) -> None:
+    """It gives up what it does not want."""
+    bound = Listeners.from_predecessor(
+        {"a:1": os.dup(listeners.all[0].fileno())}, fixed=False
+    )
+    bound.all[0].stored = True
+    found = inheritance(environment({}, bound, 4711), [])
+    bound.close()
+
+    assert [store_name("a:1")] == found.kept
+
+
 def test_who_inherits_nothing_starts_afresh() -> None:
     """No old master, no listeners."""
     nothing = inheritance({"HOME": "/"}, ["a:1"])
 
     assert Inheritance() == nothing
-    assert [] == nothing.listeners().all
+    assert [] == nothing.listeners(["a:1"]).all
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ import pytest
 from running import LIMIT
 from service_manager import Manager as Heard
 
-from tiamat.system.systemd import Manager, listen_fds
+from tiamat.system.systemd import STORED, Manager, listen_fds, store_name
 
 
 def test_descriptors_come_with_their_names() -> None:
@@ -148,3 +148,13 @@ def test_a_watchdog_is_fed_if_it_is_ours(usec: str, pid: str, seconds: float) ->
 def test_a_manager_outside_of_this_machine_is_not_told() -> None:
     """vsock: is for virtual machines."""
     assert "" == Manager.from_environ({"NOTIFY_SOCKET": "vsock:2:1234"}).address
+
+
+def test_a_listener_s_name_in_the_store_is_one_that_systemd_takes() -> None:
+    """The same for the same address; no colon, at most 255 characters."""
+    long = "unix:/" + 300 * "x"
+
+    assert store_name(long) == store_name(long) != store_name("127.0.0.1:8000")
+    assert store_name(long).startswith(STORED)
+    assert len(store_name(long)) < 255
+    assert ":" not in store_name(long)

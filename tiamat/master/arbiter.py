@@ -172,6 +172,7 @@ class Arbiter:
             self.inbox.catch(self.signals)
             self.keeper.selector.register(self.inbox, selectors.EVENT_READ)
             premises.listen(self.inbox)
+            self.notices.kept.update(premises.kept)
         except BaseException as error:
             premises.fail(error)
             self.inbox.close()

@@ -1,9 +1,10 @@
 """The listeners that the master keeps for its workers: bound, adopted, handed on."""
 
+import os
 from collections.abc import Callable, Iterable, Mapping
 
 from tiamat.config import Config
-from tiamat.system import backlog, sockets
+from tiamat.system import backlog, sockets, systemd
 from tiamat.system.sockets import AddressInUse, Listener
 
 
@@ -47,6 +48,22 @@ class Listeners:
             by_bind[bind] = listener
         return cls(by_bind, fixed=fixed)
 
+    @classmethod
+    def from_store(cls, fds: Mapping[str, int], binds: Iterable[str]) -> "Listeners":
+        """
+        Take back what a master before us had bound, and systemd has kept.
+
+        Args:
+            fds: the descriptors, by the names that they are kept under.
+            binds: the addresses that are wanted; the others are closed.
+        """
+        left = dict(fds)
+        names = ((bind, systemd.store_name(bind)) for bind in dict.fromkeys(binds))
+        wanted = {bind: left.pop(name) for bind, name in names if name in left}
+        for fd in left.values():
+            os.close(fd)
+        return cls.from_predecessor(wanted, fixed=False)
+
     def rebound(
         self, config: Config, may_wait: Callable[[AddressInUse], bool]
     ) -> "Listeners":
@@ -85,16 +102,28 @@ class Listeners:
         """Their descriptors, for a new master."""
         return {bind: li.fileno() for bind, li in self.by_bind.items()}
 
+    def stored(self) -> "dict[str, Listener]":
+        """Those that systemd shall keep, by the name for that: we have bound them."""
+        return {
+            systemd.store_name(bind): listener
+            for bind, listener in self.by_bind.items()
+            if not listener.inherited
+        }
+
     def refuse_new(self) -> bool:
         """
         Let no new connections into the queues of those that nobody else has.
 
+        What systemd keeps goes on taking them: for our next start.
+
         Returns:
-            Whether there are any; who was given a socket leaves its queue alone.
+            Whether there are any of ours; who was given a socket leaves its queue
+            alone.
         """
         ours = [listener for listener in self.all if not listener.inherited]
         for listener in ours:
-            backlog.refuse_new(listener.sock)
+            if not listener.stored:
+                backlog.refuse_new(listener.sock)
         return bool(ours)
 
     def close(self, *, unlink: bool = True) -> None:

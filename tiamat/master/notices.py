@@ -20,6 +20,7 @@ from tiamat.system.systemd import Manager
 
 if TYPE_CHECKING:
     from tiamat.master.arbiter import Arbiter
+    from tiamat.system.sockets import Listener
 
 EXTENSION: Final = 30.0
 """Seconds that we ask for at a time, while the service starts, reloads or stops."""
@@ -56,6 +57,7 @@ class Notices:
         manager: who listens, if anybody does.
         told: what it believes that we do.
         hung_up: whether it may have sent HUP, and waits to hear that we reload.
+        kept: the names of the listeners that it keeps for us.
     """
 
     def __init__(self, arbiter: "Arbiter") -> None:
@@ -63,6 +65,7 @@ class Notices:
         self.manager = Manager()
         self.told = Told.STARTING
         self.hung_up = False
+        self.kept: set[str] = set()
         self._outbox: deque[tuple[str, ...]] = deque()
         self._status = ""
         self._extend_at = self._ping_at = 0.0
@@ -85,7 +88,8 @@ class Notices:
         """When ``look_after`` wants to be called, if nothing else happens."""
         if not self.speaks:
             return math.inf
-        due = monotonic() + RETRY if self._outbox else math.inf
+        waits = self._outbox or self.misplaced()
+        due = monotonic() + RETRY if waits else math.inf
         return min(due, self._ping_at, self._extend_at)
 
     def look_after(self, now: float) -> None:
@@ -99,6 +103,7 @@ class Notices:
         self.extend(now)
         self.live(now)
         self.flush()
+        self.store()
 
     def say_state(self) -> None:
         """Say what we do, if it is something else by now."""
@@ -159,6 +164,33 @@ class Notices:
         self.say(f"MAINPID={pid}")
         self.flush()
         self.manager.barrier(BARRIER)
+
+    # --- Listeners that outlive us ------------------------------------------------
+
+    def misplaced(self) -> set[str]:
+        """Names of listeners that should be kept and are not, or that should not."""
+        if self.told is Told.STOPPING or not (self.manager.room or self.kept):
+            return set()
+        return self.kept ^ set(self.wanted())
+
+    def wanted(self) -> "dict[str, Listener]":
+        """What shall be kept for our next start, by name: what we have bound."""
+        ours = self.arbiter.premises.plan.listeners.stored()
+        return dict(list(ours.items())[: self.manager.room])
+
+    def store(self) -> None:
+        """Have those listeners kept that we have bound, and no others."""
+        wanted = self.wanted() if (misplaced := self.misplaced()) else {}
+        for name in sorted(misplaced):
+            if (listener := wanted.get(name)) is None:
+                if self.manager.tell("FDSTOREREMOVE=1", f"FDNAME={name}"):
+                    self.kept.discard(name)
+            # FDPOLL=0: else systemd lets go of a socket that reports an error.
+            elif self.manager.tell(
+                *("FDSTORE=1", f"FDNAME={name}", "FDPOLL=0"), fds=[listener.fileno()]
+            ):
+                self.kept.add(name)
+                listener.stored = True
 
     # --- In words -------------------------------------------------------------------
 

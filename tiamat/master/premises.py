@@ -19,7 +19,7 @@ from tiamat.system.pidfile import PidFile
 from tiamat.workers import load_worker_class
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Collection
 
     from tiamat.master.server import Server
     from tiamat.system.signals import Inbox
@@ -88,9 +88,11 @@ class Premises:
         """
         patience = self.config.graceful_timeout
         waiting: Callable[[AddressInUse], bool] = Patience(self.log, inbox, patience)
-        handed_on = self._inheritance.listeners()
+        handed_on = self._inheritance.listeners(self.config.bind)
         self.plan.listeners = handed_on
         self.plan.listeners = handed_on.rebound(self.config, waiting)
+        for name, listener in self.plan.listeners.stored().items():
+            listener.stored = name in self.kept
         # The old master may go on with what these settings don't want any more.
         handed_on.without(self.plan.listeners).close(unlink=False)
 
@@ -109,6 +111,11 @@ class Premises:
     def pid(self) -> int:
         """Our own; also in a worker, where it is that of the master."""
         return self._pid
+
+    @property
+    def kept(self) -> "Collection[str]":
+        """The names of what systemd had kept for this start."""
+        return self._inheritance.kept
 
     # --- Now and on reloads -----------------------------------------------------------
 
@@ -183,6 +190,8 @@ class Premises:
         """After a reload: let the addresses go that are gone, and say what is new."""
         plan = self.plan
         removed = before.listeners.without(plan.listeners)
+        for listener in removed.all:
+            listener.stored = False
         if self.succession.alone:
             removed.refuse_new()
         for listener in removed.all:

@@ -25,7 +25,8 @@ from tiamat.system import signals, systemd
 MASTER: Final = "TIAMAT_PID"
 LISTENERS: Final = "TIAMAT_FDS"
 """JSON: the address as the settings write it, and its descriptor; if the addresses
-are not the settings' to say, ``"fixed": true`` beside them."""
+are not the settings' to say, ``"fixed": true`` beside them; the names of those that
+systemd keeps."""
 
 GUNICORN: Final = ("GUNICORN_PID", "GUNICORN_FD")
 """What a gunicorn says that gives its place to us."""
@@ -41,25 +42,31 @@ class Inheritance:
         fds: the descriptors of its listeners, by address.
         fixed: whether these addresses stay, whatever the settings say.
         systemd: descriptors from a socket unit.
+        stored: descriptors of our own that systemd has kept, by name.
+        kept: the names of all that it keeps.
     """
 
     master: int = 0
     fds: dict[str, int] = field(default_factory=dict)
     fixed: bool = False
     systemd: list[int] = field(default_factory=list)
+    stored: dict[str, int] = field(default_factory=dict)
+    kept: list[str] = field(default_factory=list)
 
-    def listeners(self) -> Listeners:
+    def listeners(self, binds: Sequence[str]) -> Listeners:
         """
         The listeners that are there already.
+
+        Args:
+            binds: the addresses of the settings.
 
         Raises:
             BindError: what was handed over is not there.
         """
         if self.fds:
             return Listeners.from_predecessor(self.fds, fixed=self.fixed)
-        if self.systemd:
-            return Listeners.from_systemd(self.systemd)
-        return Listeners({})
+        kept = Listeners.from_store(self.stored, () if self.systemd else binds)
+        return Listeners.from_systemd(self.systemd) if self.systemd else kept
 
 
 def inheritance(environ: MutableMapping[str, str], binds: Sequence[str]) -> Inheritance:
@@ -76,22 +83,25 @@ def inheritance(environ: MutableMapping[str, str], binds: Sequence[str]) -> Inhe
     """
     ours = environ.pop(MASTER, ""), environ.pop(LISTENERS, "")
     theirs = environ.pop(GUNICORN[0], ""), environ.pop(GUNICORN[1], "")
-    systemd_fds = [fd for fd, _ in systemd.listen_fds(environ)]
+    passed = systemd.listen_fds(environ)
+    kept = {name: fd for fd, name in passed if name.startswith(systemd.STORED)}
     try:
         if all(ours):
             handed = json.loads(ours[1])
             fds = {str(bind): int(fd) for bind, fd in handed["fds"].items()}
-            return Inheritance(int(ours[0]), fds, bool(handed["fixed"]))
+            names = [str(name) for name in handed.get("kept", ())]
+            return Inheritance(int(ours[0]), fds, bool(handed["fixed"]), kept=names)
         if all(theirs):
             numbers = [int(fd) for fd in theirs[1].split(",")]
-            names = binds if len(binds) == len(numbers) else ()
-            fds = dict(zip(names or (f"fd://{n}" for n in numbers), numbers))  # noqa: B905  as long as each other
-            return Inheritance(int(theirs[0]), fds, fixed=not names)
+            known = binds if len(binds) == len(numbers) else ()
+            fds = dict(zip(known or (f"fd://{n}" for n in numbers), numbers))  # noqa: B905  as long as each other
+            return Inheritance(int(theirs[0]), fds, fixed=not known)
     except (ValueError, KeyError, TypeError, AttributeError):
         raise BindError(
             f"can't read what an old master handed over: {ours} {theirs}"
         ) from None
-    return Inheritance(systemd=systemd_fds)
+    units = [fd for fd, name in passed if name not in kept]
+    return Inheritance(systemd=units, stored=kept, kept=list(kept))
 
 
 def environment(
@@ -102,7 +112,11 @@ def environment(
     environ = {name: value for name, value in original.items() if name not in dropped}
     environ[MASTER] = str(master)
     environ[LISTENERS] = json.dumps(
-        {"fds": listeners.descriptors(), "fixed": listeners.fixed}
+        {
+            "fds": listeners.descriptors(),
+            "fixed": listeners.fixed,
+            "kept": [name for name, li in listeners.stored().items() if li.stored],
+        }
     )
     return environ
 

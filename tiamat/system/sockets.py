@@ -45,6 +45,7 @@ class Listener:
         text: the address as we read it again: ``127.0.0.1:8000``, ``unix:/run/x``.
         inherited: somebody else bound it, so its file is theirs to remove.
         inode: device and inode of the file of a Unix socket that we bound.
+        stored: whether systemd keeps it for our next start; then its file stays.
     """
 
     def __init__(self, sock: socket.socket, *, inherited: bool = False) -> None:
@@ -53,6 +54,7 @@ class Listener:
         self.address = sock.getsockname()
         self.text = address_text(sock)
         self.inode = None if inherited else inode_of(self.path)
+        self.stored = False
 
     @property
     def path(self) -> str | None:
@@ -79,6 +81,8 @@ class Listener:
 
         Another server may have put its own there since.
         """
+        if self.stored:
+            return
         if self.path and self.inode and self.inode == inode_of(self.path):
             with contextlib.suppress(OSError):
                 os.unlink(self.path)

@@ -1,6 +1,7 @@
 """What systemd hands over, and what it is told: sd_listen_fds(3), sd_notify(3)."""
 
 import errno
+import hashlib
 import math
 import os
 import select
@@ -13,6 +14,9 @@ FIRST_FD: Final = 3  # SD_LISTEN_FDS_START
 VARIABLES: Final = ("LISTEN_PID", "LISTEN_FDS", "LISTEN_FDNAMES", "LISTEN_PIDFDID")
 
 NOTIFY: Final = ("NOTIFY_SOCKET", "WATCHDOG_USEC", "WATCHDOG_PID", "FDSTORE")
+
+STORED: Final = "tiamat-listen-"
+"""How the names begin under which systemd keeps our listeners."""
 
 LATER: Final = frozenset(
     (errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
@@ -36,6 +40,15 @@ def listen_fds(environ: MutableMapping[str, str]) -> list[tuple[int, str]]:
     named = names.split(":") if names else []
     named += ["unknown"] * (int(count) - len(named))
     return [(FIRST_FD + index, named[index]) for index in range(int(count))]
+
+
+def store_name(bind: str) -> str:
+    """
+    The name of a listener in systemd's store, by its address in the settings.
+
+    A hash, since names have no colons and 255 characters at most (FDNAME=).
+    """
+    return STORED + hashlib.sha256(bind.encode("utf-8", "replace")).hexdigest()[:16]
 
 
 class Manager:
