@@ -29,6 +29,9 @@ LIMIT = 45.0
 
 Result = TypeVar("Result")
 
+PATIENT = Timeouts(header=60.0, keepalive=60.0)
+"""On a busy machine client and server stand still for seconds, and both are here."""
+
 LOOPS: dict[str, Any] = {
     "asyncio": asyncio.new_event_loop,
     "uvloop": uvloop.new_event_loop,

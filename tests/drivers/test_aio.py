@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 import pytest
-from drivers.aio_loops import hello, reset, run, until
+from drivers.aio_loops import PATIENT, hello, reset, run, until
 
 from tiamat.drivers.service import Timeouts
 
@@ -213,7 +213,7 @@ def test_streams_need_no_room() -> None:
             other.close()
         await until(lambda: open_streams == 0)
 
-    server = run(app, client, limit=1)
+    server = run(app, client, limit=1, timeouts=PATIENT)
 
     assert not server.running
     assert not server.streaming
@@ -248,7 +248,7 @@ def test_many_that_wait_have_their_turn() -> None:
         return len(server[0].waiting) == count
 
     server: list[Any] = []
-    run(app, client, limit=1, made=server.append)
+    run(app, client, limit=1, timeouts=PATIENT, made=server.append)
 
     assert ["/first", *(f"/{number}" for number in range(300))] == order
 
@@ -332,7 +332,7 @@ def test_limit_connections_closes_who_waits_without_a_request() -> None:
 
     gate = asyncio.Event()
     servers: list[Any] = []
-    run(app, client, made=servers.append)
+    run(app, client, timeouts=PATIENT, made=servers.append)
 
 
 def test_at_limit_connections_newcomers_wait_when_nobody_is_idle() -> None:
@@ -379,7 +379,7 @@ def test_max_requests_is_noticed_with_the_request_that_reaches_it() -> None:
             assert told == [3, 4, 5][: max(0, number - 1)]
 
     servers: list[Any] = []
-    run(hello, client, made=servers.append)
+    run(hello, client, timeouts=PATIENT, made=servers.append)
 
     assert [3, 4, 5] == told
 

@@ -9,7 +9,7 @@ import time
 from typing import Any
 
 import pytest
-from drivers.aio_loops import hello, reset, reset_now, run, until
+from drivers.aio_loops import PATIENT, hello, reset, reset_now, run, until
 from protocol.wire import PARSERS, Case, cases
 
 from tiamat.drivers.service import Timeouts
@@ -292,7 +292,7 @@ def test_a_short_body_that_nobody_reads_is_skipped(head: bytes) -> None:
         writer.write(GET)
         await reader.readuntil(b"GET /next 0\n")
 
-    run(careless, client)
+    run(careless, client, timeouts=PATIENT)
 
 
 @pytest.mark.parametrize("head", [post(1 << 30), CHUNKED])
@@ -308,7 +308,7 @@ def test_a_long_body_that_nobody_reads_costs_the_connection(head: bytes) -> None
                 writer.write(chunk)
         assert b"" == await reader.read()
 
-    run(careless, client)
+    run(careless, client, timeouts=PATIENT)
 
 
 @pytest.mark.parametrize("rest", [b"", b"ab", b"ab\r\n"])
@@ -322,7 +322,7 @@ def test_an_end_within_a_body_that_nobody_reads_closes(rest: bytes) -> None:
         writer.write_eof()
         assert b"" == await reader.read()
 
-    run(careless, client)
+    run(careless, client, timeouts=PATIENT)
 
 
 def test_who_asks_without_reading_has_to_wait() -> None:
@@ -340,7 +340,7 @@ def test_who_asks_without_reading_has_to_wait() -> None:
         await send({"type": "http.response.body", "body": bytes(10_000)})
 
     async def client(reader: Any, writer: Any) -> None:
-        count = 5000
+        count = 2000
         sock = writer.get_extra_info("socket")
         for _ in range(count // 100):
             writer.write(GET * 100)
@@ -357,9 +357,9 @@ def test_who_asks_without_reading_has_to_wait() -> None:
             await reader.readexactly(10_000)
 
     servers: list[Any] = []
-    run(large, client, made=servers.append)
+    run(large, client, timeouts=PATIENT, made=servers.append)
 
-    assert asked == 5000
+    assert asked == 2000
 
 
 def test_who_gives_up_waiting_leaves_nothing_behind() -> None:

@@ -46,6 +46,7 @@ class Served:
         options: dict[str, Any] = {
             "compression": None,
             "ping_interval": None,
+            "open_timeout": None,
             "max_size": None,
         }
         options |= given
@@ -778,7 +779,7 @@ def test_open_websockets_need_no_room() -> None:
     async def test() -> None:
         async with serving(app) as served:
             served.server.limit = served.server.room = 1
-            clients = [await served.connect() for _ in range(50)]
+            clients = [await served.connect() for _ in range(10)]
             assert not served.server.running
             late = HEAD.replace(b"GET /", b"GET /?late=", 1)
             reader, writer = await served.open(late)

@@ -21,6 +21,23 @@ def test_what_is_put_in_comes_out_once(chunks: list[bytes]) -> None:
     assert body.chunks == []
 
 
+@given(st.lists(st.sampled_from([1, 1000, 16_384, 100_000])))
+def test_large_chunks_come_out_as_they_went_in(sizes: list[int]) -> None:
+    """Piece by piece, in order, and none of them copied; small ones are joined."""
+    body = Body()
+    chunks = [bytes([number % 256]) * size for number, size in enumerate(sizes)]
+    for chunk in chunks:
+        body.put(chunk)
+    pieces = []
+    while body.waiting:
+        pieces.append(body.take_piece())
+
+    assert b"".join(chunks) == b"".join(pieces)
+    assert body.chunks == []
+    if sizes and sizes[0] >= 16_384:
+        assert pieces[0] is chunks[0]
+
+
 def test_one_piece_is_not_copied() -> None:
     """The common body comes out as the object that went in."""
     piece = bytes(1000)

@@ -1,11 +1,15 @@
 """The ASGI workers, in real processes."""
 
+import contextlib
+import re
 import signal
 import socket
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from conftest import Serve
-from running import Load
+from running import LIMIT, Load, Server, wait_until
 
 APP = """
 import asyncio, os
@@ -111,3 +115,164 @@ def test_a_blocked_loop_is_noticed(serve: Serve) -> None:
 
         server.wait_for_log("GET /stuck")
         server.wait_for_log("time.sleep")
+
+
+STREAMS = """
+import asyncio
+
+STATE = {"taken": 0, "sent": 0}
+PIECE = bytes(65536)
+reading = asyncio.Event()
+
+async def answer(send, text):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    await send({"type": "http.response.body", "body": text.encode()})
+
+async def stream(send, size):
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    for _ in range(size // len(PIECE)):
+        await send({"type": "http.response.body", "body": PIECE, "more_body": True})
+        STATE["sent"] += 1
+    await send({"type": "http.response.body"})
+
+async def read(receive, send):
+    size = pieces = 0
+    more = True
+    while more:
+        if pieces == 5:
+            await reading.wait()
+        message = await receive()
+        more = message["more_body"]
+        size += len(message["body"])
+        pieces += 1
+        STATE["taken"] = pieces
+    await answer(send, f"{size}")
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        raise TypeError
+    path, _, size = scope["path"].rpartition("/")
+    if path == "/stream":
+        await stream(send, int(size))
+    elif path == "/upload":
+        await read(receive, send)
+    else:
+        if path == "/go-on":
+            reading.set()
+        await answer(send, f"{STATE['taken']} {STATE['sent']}")
+"""
+
+PASSING = 1 << 28
+"""Bytes that pass: much more than any buffer has, little enough for a test."""
+
+ALLOWED = 1_000_000
+
+
+def private(server: Server) -> int:
+    """Bytes that only the one worker has."""
+    (worker,) = server.workers()
+    sizes = re.findall(
+        r"^Private_\w+: *(\d+) kB",
+        Path(f"/proc/{worker}/smaps_rollup").read_text(),
+        re.MULTILINE,
+    )
+    return 1024 * sum(map(int, sizes))
+
+
+def stands(server: Server) -> bool:
+    """Whether neither side moves any more; if it should be wrong, nothing fails."""
+    seen = {server.get("/state/0").text for _ in range(50)}
+    return len(seen) == 1
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_a_reader_that_stops_costs_less_than_a_megabyte(
+    serve: Serve, loop: str
+) -> None:
+    """Of a response of any size; and it all comes when the client goes on."""
+    server = serve(
+        "mine:app", "-k", "asgi", f"--asgi-loop={loop}",
+        config=f"open('mine.py', 'w').write({STREAMS!r})",
+    )  # fmt: skip
+    assert PASSING == fetched(server, 0)  # all that is made once is there
+    before = private(server)
+    most = 0
+
+    def look() -> None:
+        nonlocal most
+        wait_until(lambda: stands(server), "the stream stands still")
+        most = max(most, private(server))
+
+    assert PASSING == fetched(server, PASSING // 4, look)
+    assert max(most, private(server)) - before < ALLOWED
+
+
+def fetched(
+    server: Server, pause_at: int, pause: Callable[[], object] = lambda: None
+) -> int:
+    """Fetch a stream, with a pause; return how many bytes it had."""
+    buffer = bytearray(1 << 18)
+    with socket.create_connection(server.address, LIMIT) as sock:
+        sock.sendall(b"GET /stream/%d HTTP/1.0\r\n\r\n" % PASSING)
+        head = b""
+        while not head.endswith(b"\r\n\r\n"):
+            head += sock.recv(1)
+        size = 0
+        while count := sock.recv_into(buffer):
+            if size < pause_at <= size + count:
+                pause()
+            size += count
+    return size
+
+
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_an_upload_to_who_reads_slowly_costs_less_than_a_megabyte(
+    serve: Serve, loop: str
+) -> None:
+    """Of a body of any size; and it all comes when the application goes on."""
+    server = serve(
+        "mine:app", "-k", "asgi", f"--asgi-loop={loop}",
+        config=f"open('mine.py', 'w').write({STREAMS!r})",
+    )  # fmt: skip
+    piece = bytes(1 << 16)
+    with socket.create_connection(server.address, LIMIT) as sock:
+        sock.sendall(b"POST /upload/0 HTTP/1.1\r\nHost: a\r\n")
+        sock.sendall(b"Content-Length: %d\r\n\r\n" % PASSING)
+        sock.sendall(piece * 3)
+        server.get("/state/0")
+        before = private(server)
+        sock.setblocking(False)
+        sent = 3 * len(piece)
+
+        def send() -> bool:
+            nonlocal sent
+            with contextlib.suppress(BlockingIOError):
+                while sent < PASSING:
+                    sent += sock.send(piece[: PASSING - sent])
+            return stands(server)
+
+        wait_until(send, "the upload stands still")
+        assert sent < PASSING
+        assert private(server) - before < ALLOWED
+        server.get("/go-on/0")
+        sock.settimeout(LIMIT)
+        send()
+        answer = sock.recv(65536)
+        while not answer.endswith(b"\r\n\r\n%d" % PASSING):
+            more = sock.recv(65536)
+            assert more, answer
+            answer += more
+    assert private(server) - before < ALLOWED
+
+
+def test_max_requests_without_a_loss(serve: Serve) -> None:
+    """Workers are replaced at their number, under load, again and again."""
+    server = serve(
+        "mine:app", "-k", "asgi", "-w2", "--max-requests=40",
+        config=f"open('mine.py', 'w').write({APP!r})",
+    )  # fmt: skip
+    with Load(server.address) as load:
+        server.wait_for_log("retires: max_requests", 4)
+        load.stop()
+
+    assert load.losses == []

@@ -30,6 +30,8 @@ _BODY_WAITING: Final = 65536
 # connection can go on; a longer one costs the connection.
 _UNREAD: Final = 262144
 
+_READ_SIZE: Final = 65536
+
 # Transports have it by themselves: asyncio's and uvloop's.
 _HIGH: Final = 65536
 
@@ -90,6 +92,10 @@ class AioConnection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)  # uvloop's is none
+        if isinstance(transport, asyncio.Transport):
+            # asyncio reads 256 KiB at a time: of a large body one piece would wait
+            # here, one with the application, and one would be on its way.
+            transport.max_size = _READ_SIZE  # type: ignore[attr-defined]
         self.server.opened(self)
 
     def data_received(self, data: bytes) -> None:
@@ -287,8 +293,11 @@ class AioConnection(asyncio.Protocol):
             transport.set_write_buffer_limits()
 
     def taken(self) -> None:
-        """The application has taken what there was of a body."""
+        """The application has taken some or all of what there was of a body."""
         if self._paused and not self.http.holding:
+            body = self.cycle.request.body if self.cycle is not None else None
+            if body is not None and body.waiting > _BODY_WAITING:
+                return
             self.deadline = time.monotonic() + self.server.service.timeouts.body
             self._resume()
 

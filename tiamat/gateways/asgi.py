@@ -157,14 +157,11 @@ class Cycle:
         while not (self._received or self.over):
             body = request.body
             if request.complete or (body is not None and body.waiting):
-                data = b"" if body is None else body.take()
-                self._received = request.complete
+                data = b"" if body is None else body.take_piece()
+                more = not request.complete or (body is not None and body.waiting > 0)
+                self._received = not more
                 stream.taken()
-                return {
-                    "type": "http.request",
-                    "body": data,
-                    "more_body": not request.complete,
-                }
+                return {"type": "http.request", "body": data, "more_body": more}
             if stream.ended:
                 break
             if request.expect_continue:

@@ -11,6 +11,9 @@ if TYPE_CHECKING:
 # would take twenty times its size.
 _PIECES: Final = 256
 
+_LARGE: Final = 16384
+"""Bytes from which on a chunk is worth a message of its own."""
+
 
 class Body:
     """
@@ -45,6 +48,19 @@ class Body:
         data = chunks[0] if len(chunks) == 1 else b"".join(chunks)
         self.chunks = []
         self.waiting = 0
+        return data
+
+    def take_piece(self) -> bytes:
+        """
+        The same, or its first chunk alone if that is a large one.
+
+        To join large ones would need their memory twice.
+        """
+        chunks = self.chunks
+        if len(chunks) < 2 or len(chunks[0]) < _LARGE:
+            return self.take()
+        data = chunks.pop(0)
+        self.waiting -= len(data)
         return data
 
 
