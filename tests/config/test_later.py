@@ -12,6 +12,8 @@ def test_every_setting_of_gunicorns_is_known() -> None:
         "boot_timeout",
         "reload_watch",
         "slow_request_log",
+        "max_worker_age",
+        "max_worker_memory",
         "reload_check",
         "reload_check_status",
         "reload_check_timeout",

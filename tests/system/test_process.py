@@ -244,3 +244,21 @@ def test_a_failing_exit_function_stops_no_other() -> None:
 
     assert done.stdout == "function\n"
     assert "ZeroDivisionError" in done.stderr
+
+
+@linux
+def test_private_memory_is_what_is_shared_with_nobody() -> None:
+    """A forked process has what it writes to, and not what it only inherits."""
+    done = run(
+        "before = private_memory()\n"
+        "kept = os.urandom(64 << 20)\n"
+        "grown = private_memory()\n"
+        "if os.fork() == 0:\n"
+        "    print(before, grown, private_memory(), flush=True)\n"
+        "    os._exit(0)\n"
+        "os.wait()\n"
+    )
+    before, grown, forked = map(int, done.stdout.split())
+
+    assert grown - before >= 64 << 20
+    assert forked < grown - (60 << 20)

@@ -82,6 +82,31 @@ class Processes(Section):
             Else workers that started together retire together.
         """,
     )
+    max_worker_age = Setting(
+        "--max-worker-age",
+        type=kinds.seconds,
+        default=0.0,
+        help="""
+            A worker retires when it has served for so long, in seconds; 0 is never.
+
+            Up to a tenth less, by chance, so that workers that started together don't
+            retire together. It goes on serving until its replacement is ready.
+        """,
+    )
+    max_worker_memory = Setting(
+        "--max-worker-memory",
+        type=kinds.size,
+        default=0,
+        help="""
+            A worker retires when its private memory is more: `300M`; 0 is never.
+
+            Or up to a tenth less, by chance. It is looked at every five seconds, and
+            goes on serving until its replacement is ready. Private is what it shares
+            with no other process: what would be free without it. A worker that begins
+            with more is warned of and left alone, since the next one would, too.
+            Linux only.
+        """,
+    )
     timeout = Setting(
         "-t",
         "--timeout",

@@ -80,6 +80,21 @@ def set_title(text: str) -> None:
     setproctitle(text)
 
 
+def private_memory() -> int:
+    """
+    The bytes that would be free if this process ended: it shares them with nobody.
+
+    Source: https://docs.kernel.org/filesystems/proc.html, smaps_rollup (Linux 4.14).
+
+    Raises:
+        OSError: the system does not tell.
+    """
+    with open("/proc/self/smaps_rollup") as file:
+        fields = file.read().split()
+    names = "Private_Clean:", "Private_Dirty:"
+    return sum(int(fields[fields.index(name) + 1]) * 1024 for name in names)
+
+
 def ended() -> Iterator[tuple[int, int]]:
     """The children that have ended since this was asked last: pid and status."""
     while True:

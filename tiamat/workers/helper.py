@@ -9,6 +9,7 @@ In a process that gevent has patched it is a thread of the system all the same: 
 greenlet would stand still with the hub.
 """
 
+import math
 import os
 import select
 import sys
@@ -20,6 +21,7 @@ from typing import TYPE_CHECKING, Final
 from tiamat.system.messages import Accept, Check, Drain, Dump, Message, Reopen, Stack
 from tiamat.system.scoreboard import BUSY
 from tiamat.system.unpatched import unpatched
+from tiamat.workers.recycling import Recycling
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,6 +46,7 @@ class Helper:
 
     def __init__(self, worker: "Worker") -> None:
         self.worker = worker
+        self.recycling = Recycling(worker)
         self.main: int = unpatched("_thread", "get_ident")()
         self.sleep: Callable[[float], None] = unpatched("time", "sleep")
         self._told = 0.0  # when the request began that was last told of
@@ -59,9 +62,10 @@ class Helper:
         poll.register(channel, select.POLLIN)
         try:
             while True:
-                poll.poll(self.until_next_look())
+                poll.poll(self.timeout())
                 while (message := channel.receive()) is not None:
                     self.obey(message)
+                self.recycling.look(time.monotonic())
         except (EOFError, OSError, ValueError):
             self.go_on_alone()
 
@@ -87,12 +91,21 @@ class Helper:
                 )
         return 1000 * max(SHORTEST_LOOK, min(1.0, slow / 2))
 
+    def timeout(self) -> float | None:
+        """How long to wait for the master, in milliseconds; None is for ever."""
+        look = self.until_next_look()
+        left = 1000 * (self.recycling.deadline - time.monotonic())
+        if left == math.inf:
+            return look
+        return max(0.0, left if look is None else min(left, look))
+
     def obey(self, message: Message) -> None:
         """Do what one message says, or note it for the main thread."""
         worker = self.worker
         match message:
             case Accept():
                 worker.accepted = True
+                self.recycling.begin(time.monotonic())
             case Check():
                 worker.check_wanted = True
             case Drain(final):
