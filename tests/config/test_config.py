@@ -52,7 +52,7 @@ def test_a_relative_chdir_is_meant_from_where_the_command_was_given(
     config = Config.load(["--chdir", "site"], {}, str(tmp_path))
     config.enter()
 
-    again = config.reload()
+    again = config.read_again()
 
     assert str(tmp_path / "site") == config.chdir == again.chdir == os.getcwd()
 
@@ -73,7 +73,7 @@ def test_a_reload_reads_the_sources_again(tmp_path: Path) -> None:
     old = Config.load(["-t", "5"], {"PORT": "1"}, str(tmp_path))
     file.write_text("workers = 3")
 
-    new = old.reload()
+    new = old.read_again()
 
     assert (old.workers, new.workers) == (2, 3)
     assert (new.timeout, new.bind) == (5.0, ["0.0.0.0:1"])
@@ -88,7 +88,7 @@ def test_a_failed_reload_changes_nothing(tmp_path: Path) -> None:
     file.write_text("workers = ")
 
     with pytest.raises(ConfigError, match=r"tiamat\.conf\.py, line 1"):
-        config.reload()
+        config.read_again()
 
     assert config.workers == 1
     assert os.environ["TIAMAT_TEST_NEW"] == "1"
@@ -104,7 +104,7 @@ def test_a_reload_reads_files_where_the_command_was_given(tmp_path: Path) -> Non
     config = Config.load(["--chdir", "site"], {}, str(tmp_path))
     config.enter()
 
-    assert config.reload().workers == 3
+    assert config.read_again().workers == 3
     assert str(tmp_path / "site") == os.getcwd()
 
 
@@ -131,7 +131,7 @@ def test_a_file_does_not_see_the_variables_of_the_old_settings(tmp_path: Path) -
     config = Config.load([], {}, str(tmp_path))
     config.enter()
 
-    again = config.reload()
+    again = config.read_again()
 
     config.leave()
     assert (config.workers, again.workers) == (1, 1)
@@ -162,7 +162,7 @@ def test_modules_that_changed_since_are_named(
     assert config.changed_modules() == []
     os.utime(helper, (1, 1))
 
-    again = config.reload()
+    again = config.read_again()
 
     assert again.changed_modules() == ["tiamat_test_changing"]
     monkeypatch.delitem(sys.modules, "tiamat_test_changing")

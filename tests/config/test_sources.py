@@ -108,7 +108,7 @@ def test_the_application_comes_from_the_command_line_or_the_file(
         ("workesr = 2", "line 1: workesr is no setting; did you mean workers?"),
         ("Workers = 2", "line 1: Workers is no setting; did you mean workers?"),
         ("\ncolour = 1", "line 2: colour is no setting; begin its name with _ if"),
-        ("reload = True", "line 1: reload is a gunicorn setting that Tiamat does not"),
+        ("spew = True", "line 1: spew is a gunicorn setting that Tiamat does not"),
         ("preload_app = 1", "preload_app is a gunicorn setting that Tiamat does not"),
         ("config = 'x'", "line 1: config has no effect in the file"),
     ],

@@ -17,6 +17,11 @@ def test_only_who_names_a_check_has_one() -> None:
     assert is_wanted(Config(check_worker=lambda worker: None))
 
 
+def test_who_develops_has_none() -> None:
+    """What a check would find is to be seen in the browser."""
+    assert not is_wanted(Config(reload_check="/healthz", reload=True))
+
+
 def test_a_check_has_its_time(tmp_path: Path) -> None:
     """A little more than the worker gives itself, so that it can say what it was."""
     with child(tmp_path, config=Config(reload_check_timeout=7)) as one:

@@ -7,6 +7,7 @@ import pytest
 from tiamat.system import messages
 from tiamat.system.messages import (
     Accept,
+    Changed,
     Check,
     Checked,
     Drain,
@@ -27,6 +28,7 @@ EXAMPLES: list[Message] = [
     Stack('Thread 1:\n  File "app.py", line 2\n'),
     Failed(3, "ModuleNotFoundError: näme"),
     Checked(503, "GET /healthz answered 503"),
+    Changed("shop/views.py, shop/urls.py"),
     Accept(),
     Check(),
     Drain(final=True),

@@ -87,7 +87,7 @@ class Config(
         config.finish()
         return config
 
-    def reload(self) -> "Config":
+    def read_again(self) -> "Config":
         """
         Read the same sources again, into a new object; this process stays as it is.
 
@@ -183,6 +183,11 @@ class Config(
             self.warnings.append(
                 f"{where}: capture_output has no effect without a file for errorlog:"
                 " what the application prints goes to the standard error already"
+            )
+        if self.reload and not find_spec("watchfiles"):
+            self.refuse(
+                "reload",
+                "needs the package watchfiles: pip install 'tiamat-server[standard]'",
             )
         if self.max_surge == self.max_unavailable == 0:
             self.refuse(

@@ -5,7 +5,42 @@ from tiamat.config.setting import Section, Setting
 
 
 class Debugging(Section):
-    """Looking before leaping"""
+    """Developing, and looking before leaping"""
+
+    reload = Setting(
+        "--reload",
+        type=kinds.switch,
+        default=False,
+        help="""
+            Reload when the code has changed. For developing, not for production.
+
+            Watched are the modules that a worker has loaded, the configuration file and
+            `reload_extra_files`. An application that can't be loaded is no end: its
+            traceback is served as a page until the next change. Needs the package
+            `watchfiles`. See reload.md.
+        """,
+    )
+    reload_engine = Setting(
+        "--reload-engine",
+        type=kinds.one_of("auto", "poll", "inotify"),
+        default="auto",
+        help="""
+            How changes are noticed: `inotify` has the system tell, `poll` looks.
+
+            `auto` is `inotify` where that works. Where files come from another machine,
+            or from that of a container, `poll` may be quicker.
+        """,
+    )
+    reload_extra_files = Setting(
+        "--reload-extra-file",
+        type=kinds.paths,
+        default=[],
+        help="""
+            One more file to watch under `reload`: a template, say, or a setting.
+
+            Relative to `chdir`. Repeat the flag for several.
+        """,
+    )
 
     check_config = Setting(
         "--check-config",

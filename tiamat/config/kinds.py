@@ -190,6 +190,7 @@ def article(value: object) -> str:
 text = Kind(to_text, "TEXT")
 path = Kind(to_text, "PATH")
 switch = Kind(to_bool, "", takes="nothing")
+paths = Kind(to_texts, "PATH", takes="values")
 words = Kind(to_words, "NAME,NAME")
 mapping = Kind(to_mapping, "DICT")
 

@@ -43,6 +43,7 @@ class Sources:
     Attributes, after ``read``:
         app: the application that the command line names.
         warnings: what a person should hear though it is no error.
+        path: where the configuration file is; empty if there is none.
         modules: what that file imported: names to path and mtime.
     """
 
@@ -50,6 +51,7 @@ class Sources:
     environ: Mapping[str, str]
     cwd: str
     app: str | None = None
+    path: str = ""
     warnings: list[str] = field(default_factory=list)
     modules: dict[str, tuple[str, float]] = field(default_factory=dict)
 
@@ -107,6 +109,7 @@ class Sources:
                 stack.enter_context(contextlib.chdir(self.cwd))
             file = read_config_file(wanted, self.cwd)
         if file is not None:
+            self.path = file.path
             for module, path in file.modules.items():
                 self.modules[module] = (path, mtime(path))
         return file

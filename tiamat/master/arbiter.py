@@ -17,7 +17,15 @@ from tiamat.master.reload import Reload
 from tiamat.master.roster import Roster, State
 from tiamat.master.server import Server
 from tiamat.system import process
-from tiamat.system.messages import Checked, Failed, Ready, Reopen, Retiring, Stack
+from tiamat.system.messages import (
+    Changed,
+    Checked,
+    Failed,
+    Ready,
+    Reopen,
+    Retiring,
+    Stack,
+)
 from tiamat.system.signals import Inbox
 from tiamat.workers import hooks
 
@@ -82,6 +90,7 @@ class Arbiter:
             Failed: self.worker_failed,
             Stack: self.worker_stack,
             Checked: self.worker_checked,
+            Changed: self.worker_changed,
         }
 
     @property
@@ -298,6 +307,12 @@ class Arbiter:
     def worker_checked(self, forked: "Forked", message: Checked) -> None:
         """A candidate says whether it is fit to serve."""
         self.reload.checked(forked.member, message)
+
+    def worker_changed(self, forked: "Forked", message: Changed) -> None:
+        """A worker has seen that files of its application have changed."""
+        if not self.stopping:
+            self.log.info("changed: %s: reloading", message.files)
+            self.reload.request(monotonic())
 
     def worker_failed(self, forked: "Forked", message: Failed) -> None:
         """A worker can't load the application; it is about to exit."""

@@ -18,8 +18,9 @@ GRACE: Final = 0.5
 
 
 def is_wanted(config: "Config") -> bool:
-    """Whether these settings name a check."""
-    return config.reload_check is not None or config.check_worker is not None
+    """Whether these settings name a check; who develops wants to see what is wrong."""
+    named = config.reload_check is not None or config.check_worker is not None
+    return named and not config.reload
 
 
 class Gate:

@@ -359,7 +359,7 @@ class Trial:
 def read_and_complain(plan: Plan) -> str:
     """Read the settings again; what is wrong with them, or nothing."""
     try:
-        config = plan.config.reload()
+        config = plan.config.read_again()
         load_worker_class(config.worker_class, config.threads)
     except TiamatError as error:
         return str(error)
@@ -383,7 +383,7 @@ def new_plan(plan: Plan, most: int) -> Plan:
     """
     with alarm(LIMIT):
         try:
-            config = plan.config.reload()
+            config = plan.config.read_again()
         except TiamatError:
             raise
         except BaseException as error:

@@ -58,6 +58,13 @@ class Checked:
     failure: str
 
 
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """Under ``reload``: files of the application were changed."""
+
+    files: str  # "shop/views.py, shop/urls.py"
+
+
 # --- From the master to a worker ---------------------------------------------
 
 
@@ -93,7 +100,7 @@ class Dump:
     """Say at once what your threads do; the answer is ``Stack``."""
 
 
-FromWorker: TypeAlias = Ready | Retiring | Stack | Failed | Checked
+FromWorker: TypeAlias = Ready | Retiring | Stack | Failed | Checked | Changed
 ToWorker: TypeAlias = Accept | Check | Drain | Reopen | Dump
 Message: TypeAlias = FromWorker | ToWorker
 

@@ -200,8 +200,12 @@ class Worker:
         hooks.must(self.cfg, "post_fork", self.server, self)
         self.init_process()
         Helper(self).start()
-        self.load()
-        hooks.must(self.cfg, "post_worker_init", self)
+        if self.cfg.reload:
+            from tiamat.workers import developing
+
+            developing.load(self)
+        else:
+            self.load_all()
         # What is here by now stays: the collector need not look at it any more, nor
         # write into pages that are shared with the master.
         gc.collect()
@@ -215,6 +219,16 @@ class Worker:
         process.set_privileges(cfg.user, cfg.group, initgroups=cfg.initgroups)
         process.set_title(f"tiamat: {self.name} [{cfg.proc_name or cfg.app}]")
         random.seed()  # else every worker throws the same dice
+
+    def load_all(self) -> None:
+        """
+        Load what serves, and call the hook behind that.
+
+        Raises:
+            TiamatError: one of them failed.
+        """
+        self.load()
+        hooks.must(self.cfg, "post_worker_init", self)
 
     def load(self) -> None:
         """
