@@ -1,6 +1,7 @@
 """Files, users, directories."""
 
 import os
+from pathlib import Path
 
 import pytest
 
@@ -36,3 +37,23 @@ def test_a_variable_without_a_value_is_refused() -> None:
 def test_the_heartbeats_directory_is_accepted() -> None:
     """gunicorn's configuration files set it; it does nothing here."""
     assert Config(worker_tmp_dir="/dev/shm").worker_tmp_dir == "/dev/shm"
+
+
+def test_the_control_socket_has_a_usual_place(tmp_path: Path) -> None:
+    """systemd's, or the session's under the name of the server; or any path."""
+
+    def path(*words: str, **environ: str) -> str | None:
+        words = ("app:app", *words)
+        return Config.load(words, environ, str(tmp_path)).control_path()
+
+    assert path(RUNTIME_DIRECTORY="/run/a") is None
+    assert "/run/a/control" == path("--control-socket=true", RUNTIME_DIRECTORY="/run/a")
+    assert "/run/user/7/tiamat/app:app" == path(
+        "--control-socket=true", XDG_RUNTIME_DIR="/run/user/7"
+    )
+    assert "/run/user/7/tiamat/shop" == path(
+        *("--control-socket=true", "--name=shop"), XDG_RUNTIME_DIR="/run/user/7"
+    )
+    assert "/x" == path("--control-socket=/x", RUNTIME_DIRECTORY="/run/a")
+    with pytest.raises(ConfigError, match=r"RUNTIME_DIR is set; give a path"):
+        path("--control-socket=true")

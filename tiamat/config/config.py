@@ -22,6 +22,7 @@ from tiamat.config.processes import Processes
 from tiamat.config.protocols import PARSER_CLASSES, Protocols
 from tiamat.config.sources import Sources, mtime
 from tiamat.errors import ConfigError
+from tiamat.system.private_socket import usual_path
 
 if TYPE_CHECKING:
     from tiamat.observe.log import Log
@@ -254,6 +255,27 @@ class Config(
             name = "logconfig_dict" if self.logconfig_dict else "logconfig"
             self.refuse(name, f"is no logging configuration: {error}")
         return log
+
+    def control_path(self) -> str | None:
+        """
+        The path of the control socket, if there shall be one.
+
+        Raises:
+            ConfigError: there is no usual place for it.
+        """
+        if not isinstance(self.control_socket, bool):
+            return self.control_socket
+        if not self.control_socket:
+            return None
+        name = self.proc_name or self.app or "tiamat"
+        path = usual_path(self.sources.environ, name)
+        if path is None:
+            self.refuse(
+                "control_socket",
+                "has no place: neither RUNTIME_DIRECTORY nor XDG_RUNTIME_DIR is set;"
+                " give a path",
+            )
+        return path
 
     def load_logger_class(self) -> Any:
         """

@@ -352,8 +352,17 @@ def to_variables(value: object) -> list[str]:
     return variables
 
 
+def to_control(value: object) -> str | bool:
+    """The path of a control socket; True is the usual place, False is no socket."""
+    if value is None or isinstance(value, bool):
+        return bool(value)
+    path = to_text(value)
+    return path.lower() == "true" if path.lower() in ("true", "false", "") else path
+
+
 addresses = Kind(to_addresses, "ADDRESS", takes="values")
 networks = Kind(to_networks, "ADDRESS,NETWORK")
 user = Kind(to_uid, "USER")
 group = Kind(to_gid, "GROUP")
+control = Kind(to_control, "PATH|true")
 variables = Kind(to_variables, "NAME=VALUE", takes="values")

@@ -16,7 +16,6 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "cert_reqs": ("--cert-reqs",),
     "certfile": ("--certfile",),
     "ciphers": ("--ciphers",),
-    "control_socket": ("--control-socket",),
     "control_socket_disable": ("--no-control-socket",),
     "control_socket_mode": ("--control-socket-mode",),
     "dirty_apps": ("--dirty-app",),

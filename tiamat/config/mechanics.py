@@ -151,6 +151,19 @@ class Mechanics(Section):
             write to shared memory, so a slow disk can't make one look dead.
         """,
     )
+    control_socket = Setting(
+        "--control-socket",
+        type=kinds.control,
+        default=False,
+        help="""
+            A Unix socket for `tiamatctl`: its path, or True for the usual place.
+
+            Off by default. True means `$RUNTIME_DIRECTORY/control`, as systemd sets
+            it, or else `$XDG_RUNTIME_DIR/tiamat/NAME`, where NAME is `proc_name` or
+            the application. Only root and the user of the master may ask there.
+            See control.md.
+        """,
+    )
     sendfile = Setting(
         "--no-sendfile",
         type=kinds.switch,

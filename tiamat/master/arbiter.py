@@ -3,6 +3,7 @@
 import gc
 import logging
 import math
+import os
 import selectors
 import time
 from signal import Signals
@@ -10,6 +11,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.master import deaths
+from tiamat.master.control import Control
 from tiamat.master.keeper import TURN_MESSAGES, Keeper
 from tiamat.master.notices import Notices
 from tiamat.master.premises import Premises
@@ -54,6 +56,7 @@ class Arbiter:
         keeper: the workers as processes.
         reload: what HUP has begun, if anything.
         notices: what systemd is told.
+        control: who asks through the control socket.
         proven: whether a worker has ever loaded the application.
         stopping: whether the server shall end.
         hurrying: whether it shall end at once.
@@ -67,6 +70,7 @@ class Arbiter:
         self.keeper = Keeper(self.premises, self.roster, self.server)
         self.reload = Reload(self)
         self.notices = Notices(self)
+        self.control = Control(self)
         self.inbox = Inbox()
         self.proven = False
         self.stopping = False
@@ -120,8 +124,8 @@ class Arbiter:
     def turn(self) -> None:
         """Do what is due, sleep until something happens, and do what that asks for."""
         try:
-            self.reload.look_after(monotonic())
             self.keeper.kill_late()
+            self.reload.look_after(monotonic())
             self.keeper.keep()
             self.notices.look_after(monotonic())
         finally:  # whatever goes wrong there must not make us deaf
@@ -130,12 +134,14 @@ class Arbiter:
             while (number := self.inbox.take()) is not None:
                 self.signals[number]()
             self.reap()
+            self.control.serve(monotonic())
 
     def wait(self) -> "list[Forked]":
         """Sleep until something happens or is due; return the workers that speak."""
         self.keeper.exchange()
         until = min(
-            self.keeper.next_deadline(), self.reload.deadline, self.notices.deadline
+            *(self.keeper.next_deadline(), self.reload.deadline),
+            *(self.notices.deadline, self.control.deadline),
         )
         if self.premises.succession.predecessor:
             until = min(until, monotonic() + 1.0)
@@ -174,6 +180,7 @@ class Arbiter:
             TiamatError: the server can't start; nothing is left behind.
         """
         premises, config = self.premises, self.premises.config
+        os.register_at_fork(after_in_child=self.control.forget)
         try:
             self.notices.open()
             premises.open()
@@ -197,6 +204,7 @@ class Arbiter:
         failure, elsewhere = self.failure, self.premises.log_is_elsewhere
         status = failure.exit_status if failure is not None else 0
         self.log.info("stopped")
+        self.control.close()
         self.premises.close(status)
         self.server.call("on_exit", self.server)
         self.keeper.selector.close()
@@ -320,6 +328,7 @@ class Arbiter:
 
     def worker_stack(self, forked: "Forked", message: Stack) -> None:
         """A worker says what it does."""
+        self.control.hear(forked.member.pid, message.text)
         if (condemned := self.keeper.condemned.get(forked.member.pid)) is not None:
             condemned.hear(message.text)
 
@@ -327,6 +336,8 @@ class Arbiter:
         """A worker is gone; the roster says whether another one comes."""
         self.listen(forked, LAST_WORDS)
         lost = forked.member.wanted
+        if forked.member.candidate:
+            self.reload.candidate_exited(forked, status)
         self.keeper.bury(forked, status)
         if lost and not self.stopping:
             self.reload.lost(forked.member)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import tiamat
 from tiamat.config import Config
 from tiamat.errors import BindError, TiamatError
+from tiamat.master.entrance import Entrance
 from tiamat.master.listeners import Listeners
 from tiamat.master.reexec import Inheritance, Succession, inheritance
 from tiamat.master.spawn import Plan
@@ -39,6 +40,7 @@ class Premises:
         plan: what workers are made of: settings, class, listeners.
         log: the logs.
         succession: the other master beside this one, if any.
+        entrance: where commands come in.
     """
 
     log: Log
@@ -49,6 +51,7 @@ class Premises:
         self.succession = Succession()
         self._inheritance = Inheritance()
         self._pidfile: PidFile | None = None
+        self.entrance = Entrance()
         self._command = -1
 
     @property
@@ -74,6 +77,7 @@ class Premises:
         self._inheritance = inherited
         self.open_log()
         self.take_pidfile()
+        self.entrance.use(self.entrance.of(self.config, self.succession.suffix))
         self.set_title()
 
     def listen(self, inbox: "Inbox") -> None:
@@ -170,19 +174,23 @@ class Premises:
                 changed.
         """
         before, pidfile = self.plan, self._pidfile
+        socket = self.entrance.socket
         before.config.leave()
         plan.config.enter()
         try:
             pidfile = self.pidfile_of(plan.config)
+            socket = self.entrance.of(plan.config, self.succession.suffix)
             log = plan.config.open_log()
         except BaseException:
             if pidfile is not None and pidfile is not self._pidfile:
                 pidfile.remove()
+            self.entrance.leave(socket)
             plan.config.leave()
             before.config.enter()
             raise
         self.plan = plan
         self.use_pidfile(pidfile)
+        self.entrance.use(socket)
         self.use_log(log)
         return before
 
@@ -240,6 +248,7 @@ class Premises:
                 self._pidfile.rename(self.config.pidfile)
             except OSError as error:
                 self.log.error("can't rename the pid file: %s", error.strerror)
+        self.entrance.succeed(self.config, self.log)
 
     # --- At the end -----------------------------------------------------------------
 
@@ -292,6 +301,7 @@ class Premises:
         if self._pidfile is not None:
             self._pidfile.remove()
             self._pidfile = None
+        self.entrance.use(None)
         if self._command >= 0:
             # Not now: what is wrong has not been printed yet.
             atexit.register(self.tell_command, status)

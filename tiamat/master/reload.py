@@ -16,7 +16,7 @@ import contextlib
 import math
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from time import monotonic
 from types import FrameType
@@ -30,6 +30,7 @@ from tiamat.system.process import status_in_words
 from tiamat.workers import load_worker_class
 
 if TYPE_CHECKING:
+    from tiamat.master.answers import Pending
     from tiamat.master.arbiter import Arbiter
     from tiamat.master.roster import Member
     from tiamat.system.messages import Checked
@@ -75,6 +76,9 @@ class Reload:
         again: whether HUP came meanwhile.
         last: what became of the last reload that is over.
         reason: why it was refused.
+        waiting: who wants to hear what becomes of it.
+        waiting_again: who waits for the one that was asked for meanwhile.
+        why: what is known of a candidate that failed.
     """
 
     def __init__(self, arbiter: "Arbiter") -> None:
@@ -87,6 +91,9 @@ class Reload:
         self.dropped = False
         self.last: Outcome | None = None
         self.reason = ""
+        self.waiting: list[Pending] = []
+        self.waiting_again: list[Pending] = []
+        self.why = ""
 
     @property
     def in_words(self) -> str:
@@ -113,13 +120,22 @@ class Reload:
             return self.gate.deadline
         return self.trial.deadline if self.trial else math.inf
 
-    def request(self, now: float) -> None:
-        """Reload: now, or when the reload that is under way is decided."""
+    def request(self, now: float, waiting: "Sequence[Pending]" = ()) -> None:
+        """
+        Reload: now, or when the reload that is under way is decided.
+
+        Args:
+            now: the time.
+            waiting: who wants to hear what becomes of it.
+        """
         if self.running:
             self.again = True
+            self.waiting_again += waiting
             return
         if self.roll is not None:
-            self.end(Outcome.COMMITTED)
+            self.end(Outcome.COMMITTED, "the next reload begins")
+        self.waiting += waiting
+        self.why = ""
         try:
             self.trial = Trial(self.arbiter.premises.plan, now)
         except OSError as error:
@@ -130,10 +146,13 @@ class Reload:
         if self.trial is not None and now >= self.trial.deadline:
             self.trial.kill()
             self.trial.deadline = math.inf
+        if (candidate := self.arbiter.roster.candidate) is not None:
+            self.look_after_candidate(candidate)
         if self.plan is not None and not self.arbiter.roster.trying:
+            why = self.why or "there can be no process for it"
             self.refuse(
                 Outcome.CHECK_FAILED if self.gate else Outcome.BOOT_FAILED,
-                "the first worker of the new generation did not come to serve",
+                f"the first worker of the new generation did not come to serve: {why}",
             )
         if self.gate is not None and now >= self.gate.deadline:
             self.refuse(Outcome.CHECK_FAILED, self.gate.too_late)
@@ -148,6 +167,7 @@ class Reload:
         self.trial = None
         if self.dropped or self.arbiter.stopping:
             self.dropped = False
+            self.next()
             return True
         try:
             if wrong:
@@ -168,7 +188,7 @@ class Reload:
         )
         self.reason = reason.partition("\n")[0]
         self.drop()
-        self.end(outcome)
+        self.end(outcome, reason)
         self.next()
 
     def drop(self) -> None:
@@ -188,17 +208,41 @@ class Reload:
         self.drop()
         if self.roll is not None and not self.roll.complete:
             self.arbiter.premises.settle(self.roll.before)
-        self.end(Outcome.SUPERSEDED)
+        self.again = False
+        self.waiting += self.waiting_again
+        self.waiting_again = []
+        self.end(Outcome.SUPERSEDED, "another order came")
 
-    def end(self, outcome: Outcome) -> None:
+    def end(self, outcome: Outcome, reason: str) -> None:
         """Nothing can change any more what became of it."""
         self.last, self.roll = outcome, None
+        self.tell(outcome, reason)
+
+    def tell(self, outcome: Outcome, reason: str) -> None:
+        """Answer who waits."""
+        for pending in self.waiting:
+            pending.reloaded(outcome, reason)
+        self.waiting = []
+
+    def look_after_candidate(self, candidate: "Member") -> None:
+        """The end of one that is condemned takes a while: nobody need wait for it."""
+        condemned = self.arbiter.keeper.condemned.get(candidate.pid)
+        if condemned is not None and not self.why:
+            self.why = condemned.cause
+            outcome = Outcome.CHECK_FAILED if self.gate else Outcome.BOOT_FAILED
+            self.tell(outcome, f"{candidate} {self.why}")
+
+    def candidate_exited(self, forked: "Forked", status: int) -> None:
+        """It never came to be ready; remember why."""
+        text = forked.failure.text if forked.failure is not None else ""
+        self.why = self.why or text.partition("\n")[0] or status_in_words(status)
 
     def next(self) -> None:
         """Begin the reload that was asked for meanwhile."""
         if self.again and not self.arbiter.stopping:
             self.again = False
-            self.request(monotonic())
+            waiting, self.waiting_again = self.waiting_again, []
+            self.request(monotonic(), waiting)
 
     def candidate_ready(self, forked: "Forked", now: float) -> None:
         """The candidate has loaded the application: what is its check, if any?"""
@@ -250,14 +294,15 @@ class Reload:
                 "reload: every worker is of generation %d", arbiter.roster.generation
             )
             if self.again or not watch:
-                self.end(Outcome.COMMITTED)
+                self.end(Outcome.COMMITTED, "every worker is a new one")
                 self.next()
         elif now >= roll.until:
             arbiter.log.info(
                 "reload: %s, generation %d has proved good",
                 *(Outcome.COMMITTED, arbiter.roster.generation),
             )
-            self.end(Outcome.COMMITTED)
+            proof = f"generation {arbiter.roster.generation} has proved good"
+            self.end(Outcome.COMMITTED, proof)
 
     def lost(self, member: "Member") -> None:
         """A worker has died that nobody wanted to: of the new ones that is too much."""
@@ -268,7 +313,7 @@ class Reload:
             before = arbiter.premises.change(self.plan_before(roll))
         except Exception as error:  # an address, a file, a logger class
             arbiter.log.error("reload: can't go back, so going on: %s", error)
-            self.end(Outcome.COMMITTED)
+            self.end(Outcome.COMMITTED, f"can't go back though {member} died: {error}")
             self.next()
             return
         arbiter.log.error(
@@ -278,7 +323,10 @@ class Reload:
         arbiter.roster.roll_back(roll.generation)
         arbiter.premises.settle(before)
         arbiter.keeper.set_target(arbiter.premises.config.workers)
-        self.end(Outcome.ROLLED_BACK)
+        self.end(
+            Outcome.ROLLED_BACK,
+            f"generation {roll.generation} is in force again, since {member} died",
+        )
         self.next()
 
     def plan_before(self, roll: "Roll") -> Plan:

@@ -1,0 +1,201 @@
+"""``tiamatctl``: ask a running server, through its control socket."""
+
+import argparse
+import contextlib
+import json
+import os
+import socket
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from tiamat.master.answers import parameters
+from tiamat.master.commands import COMMANDS
+from tiamat.system import private_socket
+from tiamat.tables import status_lines
+
+LIMIT: Final = 10.0
+"""Seconds that a server may take to answer what it knows at once."""
+
+FAILED: Final = 1
+NOBODY: Final = 3
+"""Exit status when no server answers, as of init scripts (LSB)."""
+
+UNCLEAR: Final = 4
+"""Exit status when we may not ask, or don't know whom."""
+
+
+class CannotAsk(Exception):
+    """No server can be asked; *status* is the command's."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """
+    Run the command; return its exit status.
+
+    Args:
+        argv: the arguments, without the command; by default the process's own.
+    """
+    options = parser().parse_args(argv)
+    arguments = {
+        name: value
+        for name, value in vars(options).items()
+        if name not in ("command", "socket", "json")
+    }
+    try:
+        path = options.socket or find(os.environ)
+        answer = ask(path, options.command, arguments)
+    except CannotAsk as error:
+        print(f"tiamatctl: {error}", file=sys.stderr)
+        return error.status
+    except KeyboardInterrupt:
+        return 130  # as a shell says of who was ended by Ctrl-C
+    return tell(options.command, answer, as_json=options.json)
+
+
+# --- The command line -------------------------------------------------------------
+
+
+def parser() -> argparse.ArgumentParser:
+    """The commands of the table, with their docstrings for help."""
+    made = argparse.ArgumentParser(
+        "tiamatctl", description="Ask a running Tiamat, or tell it what to do."
+    )
+    made.add_argument(
+        "--socket", metavar="PATH", help="its control socket (default: look for it)"
+    )
+    made.add_argument("--json", action="store_true", help="print data for programs")
+    commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for name, command in COMMANDS.items():
+        summary = (command.__doc__ or "").strip().partition("\n")[0]
+        one = commands.add_parser(name, help=summary, description=summary)
+        for parameter in parameters(command):
+            if parameter.flag:
+                one.add_argument(
+                    f"--{parameter.name}", action="store_true", help=parameter.help
+                )
+            else:
+                one.add_argument(
+                    parameter.name,
+                    type=int,
+                    metavar=parameter.name.upper(),
+                    help=parameter.help,
+                )
+    return made
+
+
+# --- The server ---------------------------------------------------------------------
+
+
+def find(environ: Mapping[str, str]) -> str:
+    """
+    The control socket of the one server that there is.
+
+    Raises:
+        CannotAsk: there is none, or there are several.
+    """
+    paths = private_socket.found(environ)
+    alive = [path for path in paths if answers(path)] if len(paths) > 1 else paths
+    if len(alive) == 1:
+        return alive[0]
+    if alive:
+        raise CannotAsk(
+            UNCLEAR,
+            "several servers are running; choose one with --socket:\n  "
+            + "\n  ".join(alive),
+        )
+    if paths:
+        raise CannotAsk(NOBODY, f"nobody answers at {', '.join(paths)}")
+    places = ", ".join(private_socket.usual_patterns(environ))
+    raise CannotAsk(
+        NOBODY,
+        f"no control socket at {places}; does the server run, with control_socket set?"
+        " If it is elsewhere, give --socket PATH",
+    )
+
+
+def answers(path: str) -> bool:
+    """Whether a server listens there that may be asked by us."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(LIMIT)
+        try:
+            sock.connect(path)
+        except OSError:
+            return False
+    return True
+
+
+def ask(path: str, command: str, arguments: Mapping[str, object]) -> dict[str, Any]:
+    """
+    Send a command, and wait for what comes back: status, text, data.
+
+    Raises:
+        CannotAsk: nobody answers.
+    """
+    request = {"command": command, "arguments": arguments}
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(LIMIT)
+        try:
+            sock.connect(path)
+        except (FileNotFoundError, ConnectionRefusedError) as error:
+            why = "there is no such file"
+            if isinstance(error, ConnectionRefusedError):
+                why = "the server that was there is gone"
+            raise CannotAsk(NOBODY, f"no server at {path}: {why}") from None
+        except PermissionError:
+            raise CannotAsk(
+                UNCLEAR,
+                f"not allowed to ask at {path}; root and the user of the server are",
+            ) from None
+        except OSError as error:
+            raise CannotAsk(NOBODY, f"no server at {path}: {error}") from None
+        with contextlib.suppress(ConnectionError):  # it refuses us, and says why
+            sock.sendall(json.dumps(request).encode() + b"\n")
+        if arguments.get("wait"):
+            sock.settimeout(None)
+        return read_answer(sock, path)
+
+
+def read_answer(sock: socket.socket, path: str) -> dict[str, Any]:
+    """One line of JSON, to its end."""
+    received = bytearray()
+    try:
+        while not received.endswith(b"\n") and (data := sock.recv(65536)):
+            received += data
+        answer: dict[str, Any] = json.loads(received)
+        return {"status": int(answer["status"]), **answer}
+    except TimeoutError:
+        why = f"it does not answer within {LIMIT:g} s"
+    except ConnectionError:
+        why = "it hung up"
+    except (ValueError, TypeError, KeyError):
+        why = "it speaks another language" if received else "it hung up"
+    raise CannotAsk(NOBODY, f"no answer from the server at {path}: {why}")
+
+
+# --- What is printed ----------------------------------------------------------------
+
+
+def tell(command: str, answer: Mapping[str, Any], *, as_json: bool) -> int:
+    """Print an answer; return the exit status."""
+    status: int = answer["status"]
+    try:
+        if as_json:
+            print(json.dumps(answer, indent=2), flush=True)
+        elif command == "status" and not status:
+            print("\n".join(status_lines(answer["data"])), flush=True)
+        elif status:
+            print(f"tiamatctl: {answer['text']}", file=sys.stderr)
+        else:
+            print(answer["text"], flush=True)
+    except BrokenPipeError:  # `… | head`: enough was read
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return status
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,74 @@
+"""What ``tiamatctl`` prints of the status, for people."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def status_lines(data: Mapping[str, Any]) -> Iterable[str]:
+    """The master in two lines, and a table of its workers."""
+    yield headline(data)
+    yield ", ".join(data["listeners"])
+    yield ""
+    head = ("SLOT", "PID", "GEN", "STATE", "AGE", "REQUESTS", "CONN", "NOW")
+    rows = [head, *(worker_cells(worker) for worker in data["workers"])]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (
+            cell.ljust(width) if column in (3, 7) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        yield "  ".join(cells).rstrip()
+
+
+def headline(data: Mapping[str, Any]) -> str:
+    """Who it is and how it is."""
+    words = [
+        f"Tiamat {data['version']}, pid {data['pid']}, up {length(data['seconds'])}",
+        f"serving {data['application']}",
+        f"{data['serving']} of {data['target']} workers",
+        f"generation {data['generation']}",
+        f"{data['requests']} requests",
+    ]
+    if data["stopping"]:
+        words.append("stopping")
+    elif data["reloading"]:
+        words.append("reloading")
+    elif data["last_reload"]:
+        words.append(f"last reload {data['last_reload']}")
+    return ", ".join(words)
+
+
+def worker_cells(worker: Mapping[str, Any]) -> tuple[str, ...]:
+    """A row of the table."""
+    state = worker["state"]
+    return (
+        str(worker["slot"]),
+        str(worker["pid"]),
+        str(worker["generation"]),
+        f"{state} ({worker['due']})" if worker["due"] else state,
+        length(worker["seconds"]),
+        str(worker["requests"]),
+        str(worker["connections"]),
+        running(worker),
+    )
+
+
+def running(worker: Mapping[str, Any]) -> str:
+    """What a worker has in the application."""
+    request = worker["request"]
+    if request is None:
+        return "-"
+    words = f"{request['method']} {request['path']} {request['seconds']:.1f}s"
+    # A client chose the path: a terminal must not obey it.
+    return "".join(char if char.isprintable() else "?" for char in words)
+
+
+def length(seconds: float) -> str:
+    """A length of time, in its two largest units: ``3d 4h``, ``12s``."""
+    left = int(seconds)
+    parts: list[str] = []
+    for unit, name in ((86400, "d"), (3600, "h"), (60, "m"), (1, "s")):
+        count, left = divmod(left, unit)
+        if count or parts:
+            parts.append(f"{count}{name}")
+    return " ".join(parts[:2]) or "0s"
