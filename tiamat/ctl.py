@@ -24,6 +24,8 @@ NOBODY: Final = 3
 UNCLEAR: Final = 4
 """Exit status when we may not ask, or don't know whom."""
 
+TOP: Final = "Watch the workers, until Ctrl-C."
+
 
 class CannotAsk(Exception):
     """No server can be asked; *status* is the command's."""
@@ -48,6 +50,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     }
     try:
         path = options.socket or find(os.environ)
+        if options.command == "top":
+            return top(path, **arguments)
         answer = ask(path, options.command, arguments)
     except CannotAsk as error:
         print(f"tiamatctl: {error}", file=sys.stderr)
@@ -85,7 +89,40 @@ def parser() -> argparse.ArgumentParser:
                     metavar=parameter.name.upper(),
                     help=parameter.help,
                 )
+    watch = commands.add_parser("top", help=TOP, description=TOP)
+    watch.add_argument(
+        "--interval",
+        type=interval,
+        default=1.0,
+        metavar="SECONDS",
+        help="how often to look (default: 1)",
+    )
     return made
+
+
+def interval(text: str) -> float:
+    """
+    A length of time that is worth a look.
+
+    Raises:
+        ValueError: it is none.
+    """
+    seconds = float(text)
+    if not 0.1 <= seconds <= 3600:
+        raise ValueError(text)
+    return seconds
+
+
+def top(path: str, interval: float) -> int:
+    """The live view, which needs a package more."""
+    try:
+        from tiamat.top import watch
+    except ModuleNotFoundError as error:
+        name = (error.name or "").partition(".")[0]
+        raise CannotAsk(
+            FAILED, f"top needs {name}: pip install 'tiamat-server[top]'"
+        ) from None
+    return watch(lambda: ask(path, "status", {}), interval)
 
 
 # --- The server ---------------------------------------------------------------------
