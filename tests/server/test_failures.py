@@ -426,7 +426,7 @@ def test_a_replacement_that_is_there_is_not_announced(serve: Serve) -> None:
     """
     Who is killed for its timeout has a replacement already: nobody waits for one.
     """
-    server = serve("apps.slow:app", "--timeout=1")
+    server = serve("apps.slow:app", "--timeout=3")
     server.expect("killed by SIG")
     for number in (1, 2):
         client = server.begin("/?50")
@@ -442,10 +442,10 @@ def test_an_idle_worker_is_not_silent(serve: Serve) -> None:
     """
     Nobody asks for longer than `timeout`, and the worker lives on.
     """
-    server = serve("apps.pid:app", "--timeout=1")
+    server = serve("apps.pid:app", "--timeout=3")
     first = server.get().text
-    until = time.monotonic() + 3.5
-    wait_until(lambda: time.monotonic() > until, "three timeouts pass")
+    until = time.monotonic() + 6.5
+    wait_until(lambda: time.monotonic() > until, "two timeouts pass")
 
     assert first == server.get().text
     assert "silent" not in server.log

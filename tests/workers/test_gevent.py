@@ -86,7 +86,7 @@ def test_a_hub_that_c_code_blocks_is_noticed(serve: Serve) -> None:
     """
     The log has stack and request, the worker is replaced, the other one serves on.
     """
-    server = green(serve, "--workers=2", "--timeout=1")
+    server = green(serve, "--workers=2", "--timeout=3")
     server.wait_for_log(r"pid=\d+ serves", times=2)
     with server_begin(server, "/block?1000"), Load(server.address) as load:
         server.wait_for_log(
@@ -120,12 +120,12 @@ def test_an_old_request_is_told_once_and_goes_on(serve: Serve) -> None:
     """
     A greenlet that waits for long is no silence of its worker.
     """
-    server = green(serve, "--timeout=1")
-    with ask(server, "/sleep?3.5") as sock:
+    server = green(serve, "--timeout=2")
+    with ask(server, "/sleep?5") as sock:
         server.wait_for_log(r"worker .*: GET /sleep for [\s\S]*green.py.* in sleep")
         answer = read_all(sock)
 
-    assert answer.endswith(b"\r\n\r\n3.5")
+    assert answer.endswith(b"\r\n\r\n5")
     assert 1 == server.log.count("GET /sleep for")
 
 
