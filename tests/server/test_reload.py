@@ -45,8 +45,9 @@ def reload(server: Server, config: str) -> None:
     server.signal(signal.SIGHUP)
 
 
-def die(server: Server) -> None:
-    """A request that its worker does not survive."""
+def die(server: Server, workers: int) -> None:
+    """A request that its worker does not survive, when the old ones have gone."""
+    wait_until(lambda: len(server.workers()) == workers, "only new workers are left")
     with pytest.raises(OSError, match=r".*"):
         server.get("/die")
 
@@ -57,7 +58,7 @@ def test_a_reload_that_proves_good_says_so(serve: Serve, tmp_path: Path) -> None
     reload(server, "workers = 3\nreload_watch = 0.5\n")
     server.wait_for_log("every worker is of generation 2")
     server.wait_for_log("reload: committed, generation 2 has proved good")
-    die(server)
+    die(server, 3)
     server.wait_for_log("gen=2.*exited with status 7")
     server.wait_for_log("gen=2 pid=.* serves", times=4)
 
@@ -71,7 +72,7 @@ def test_a_death_while_it_is_watched_brings_the_old_settings_back(
     server = start(serve, tmp_path, "workers = 2\n")
     reload(server, "workers = 3\nproc_name = 'new'\n")
     server.wait_for_log("every worker is of generation 2")
-    die(server)
+    die(server, 3)
     server.wait_for_log("reload: rolled back to generation 1, since worker . gen=2")
     with Load(server.address) as load:
         server.wait_for_log("gen=1 pid=.* serves", times=4)
@@ -108,7 +109,7 @@ def test_an_address_that_the_reload_gave_up_is_there_again(
     reload(server, config.format(""))
     server.wait_for_log("every worker is of generation 2")
     assert not path.exists()
-    die(server)
+    die(server, 2)
     server.wait_for_log("rolled back to generation 1")
     server.wait_for_log("gen=1 pid=.* serves", times=4)
 
@@ -120,7 +121,7 @@ def test_one_more_reload_has_a_new_number(serve: Serve, tmp_path: Path) -> None:
     server = start(serve, tmp_path, "workers = 2\n")
     reload(server, "workers = 1\n")
     server.wait_for_log("every worker is of generation 2")
-    die(server)
+    die(server, 1)
     server.wait_for_log("rolled back")
     reload(server, "workers = 2\n")
     server.wait_for_log("every worker is of generation 3")
