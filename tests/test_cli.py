@@ -59,7 +59,7 @@ def test_without_an_application_the_cure_is_told(tmp_path: Path) -> None:
         (["a", "b"], 2, "one application is enough: what is 'b'?"),
         (["-t", "soon", "a"], 1, "--timeout 'soon' is not a number of seconds"),
         (["-c", "none.py", "a"], 1, "none.py does not exist"),
-        (["--preload", "a"], 1, "--preload is a gunicorn setting that Tiamat does"),
+        (["--spew", "a"], 1, "--spew is a gunicorn setting that Tiamat does"),
         (["app.py"], 4, "'app.py' names a file; did you mean 'app'?"),
         (["-b", "8000", "a"], 1, "a port alone is no address; write 127.0.0.1:8000"),
     ],

@@ -98,8 +98,8 @@ def test_errors_name_the_variable_that_held_the_words(
         parse("--nope", source="TIAMAT_CMD_ARGS")
 
     assert "tiamat: error: TIAMAT_CMD_ARGS: there is no" in capsys.readouterr().err
-    with pytest.raises(ConfigError, match="TIAMAT_CMD_ARGS: --preload is a gunicorn"):
-        parse("--preload", source="TIAMAT_CMD_ARGS")
+    with pytest.raises(ConfigError, match="TIAMAT_CMD_ARGS: --spew is a gunicorn"):
+        parse("--spew", source="TIAMAT_CMD_ARGS")
 
 
 @pytest.mark.parametrize("flag", sorted(later.NAMES))

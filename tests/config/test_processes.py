@@ -35,3 +35,9 @@ def test_replacement_needs_room_somewhere() -> None:
 
     with pytest.raises(ConfigError, match="set one of them to 1"):
         Config(max_surge=0)
+
+
+def test_every_worker_loads_the_application_unless_asked() -> None:
+    """gunicorn's default, and its flag."""
+    assert not Config().preload_app
+    assert Config(preload_app=True).preload_app

@@ -109,7 +109,6 @@ def test_the_application_comes_from_the_command_line_or_the_file(
         ("Workers = 2", "line 1: Workers is no setting; did you mean workers?"),
         ("\ncolour = 1", "line 2: colour is no setting; begin its name with _ if"),
         ("spew = True", "line 1: spew is a gunicorn setting that Tiamat does not"),
-        ("preload_app = 1", "preload_app is a gunicorn setting that Tiamat does not"),
         ("config = 'x'", "line 1: config has no effect in the file"),
     ],
 )
@@ -136,7 +135,7 @@ def test_strange_names_in_a_file_get_a_warning(
         "def helper(): pass",
         "class Helper: pass",
         "reload = False",
-        "preload_app = None",
+        "spew = None",
         "certfile = None",
         "def post_fork(server, worker): pass",
     ],

@@ -262,3 +262,68 @@ def test_private_memory_is_what_is_shared_with_nobody() -> None:
 
     assert grown - before >= 64 << 20
     assert forked < grown - (60 << 20)
+
+
+@linux
+def test_who_adopts_orphans_is_their_parent() -> None:
+    """A grandchild whose parent has ended is ours, and reaped by us."""
+    done = run(
+        """
+adopt_orphans()
+told, tell = os.pipe()
+gone, go = os.pipe()
+if os.fork() == 0:
+    if os.fork() == 0:
+        os.close(go)
+        os.read(gone, 1)
+        os.write(tell, str(os.getppid()).encode())
+        os._exit(5)
+    os._exit(0)
+os.wait()
+os.close(go)
+print(os.read(told, 20).decode() == str(os.getpid()), os.wait()[1] >> 8)
+"""
+    )
+
+    assert "True 5\n" == done.stdout + done.stderr
+
+
+@linux
+def test_who_dies_with_its_parent_is_gone_with_it() -> None:
+    """Whatever it does; the pipe that only it holds comes to its end."""
+    done = run(
+        """
+end, mine = os.pipe()
+told, tell = os.pipe()
+if (parent := os.fork()) == 0:
+    parent = os.getpid()
+    if os.fork() == 0:
+        die_with_parent(parent)
+        os.write(tell, b"ready")
+        signal.pause()
+    signal.pause()
+os.close(mine)
+os.read(told, 5)
+os.kill(parent, signal.SIGKILL)
+print(os.read(end, 1))
+"""
+    )
+
+    assert "b''\n" == done.stdout + done.stderr
+
+
+@linux
+def test_who_has_lost_its_parent_already_ends_at_once() -> None:
+    """The kernel would never tell."""
+    done = run("die_with_parent(1234567)\nprint('still here')")
+
+    assert (0, "") == (done.returncode, done.stdout + done.stderr)
+
+
+@linux
+def test_the_kernel_may_refuse() -> None:
+    """Then it is an error with a number, as from any system call."""
+    with pytest.raises(OSError, match="Invalid argument") as caught:
+        process.prctl(-1, 0)
+
+    assert errno.EINVAL == caught.value.errno

@@ -271,3 +271,13 @@ def test_a_process_knows_whether_it_is_the_only_one() -> None:
 
     scoreboard.free(second)
     assert first.alone()
+
+
+def test_a_row_that_another_process_took_is_the_same_row() -> None:
+    """By its index: a process that was forked before does not know who has which."""
+    board = Scoreboard(3)
+    board.take()
+    row = board.take()
+    board.row(row.index).counts[REQUESTS] = 7
+
+    assert 7 == row.counts[REQUESTS]

@@ -30,7 +30,12 @@ class Hooks(Section):
     pre_fork = Setting(
         type=hook("server", "worker"),
         default=None,
-        help="In the master, before each worker is forked.",
+        help="""
+            Before each worker is forked, where that is done.
+
+            In the master; with `preload_app` in the process that has loaded the
+            application.
+        """,
     )
     post_fork = Setting(
         type=hook("server", "worker"),

@@ -44,7 +44,6 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "permit_obsolete_folding": ("--permit-obsolete-folding",),
     "permit_unconventional_http_method": ("--permit-unconventional-http-method",),
     "permit_unconventional_http_version": ("--permit-unconventional-http-version",),
-    "preload_app": ("--preload",),
     "protocol": ("--protocol",),
     "proxy_allow_ips": ("--proxy-allow-from",),
     "proxy_protocol": ("--proxy-protocol",),

@@ -163,6 +163,19 @@ class Processes(Section):
             0 switches it off.
         """,
     )
+    preload_app = Setting(
+        "--preload",
+        type=kinds.switch,
+        default=False,
+        help="""
+            Load the application once, in a process from which workers are forked.
+
+            Workers then share its memory, and are there at once. A reload loads it
+            again, in a new such process. It is loaded with the rights of the master,
+            before workers drop them. Only Linux has it in this way; elsewhere the
+            master loads it, and a reload does not load it again. See preload.md.
+        """,
+    )
     keepalive = Setting(
         "--keep-alive",
         type=kinds.seconds,

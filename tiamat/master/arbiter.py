@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tiamat.master import deaths
 from tiamat.master.control import Control
 from tiamat.master.keeper import TURN_MESSAGES, Keeper
+from tiamat.master.mold import load_here
 from tiamat.master.notices import Notices
 from tiamat.master.premises import Premises
 from tiamat.master.reload import Reload
@@ -20,6 +21,7 @@ from tiamat.master.roster import Roster, State
 from tiamat.master.server import Server
 from tiamat.system import process
 from tiamat.system.messages import (
+    Accept,
     Changed,
     Checked,
     Failed,
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
 
     from tiamat.config import Config
     from tiamat.errors import TiamatError
+    from tiamat.master.mold import Mold
     from tiamat.master.spawn import Forked
     from tiamat.observe.log import Log
 
@@ -126,6 +129,8 @@ class Arbiter:
         try:
             self.keeper.kill_late()
             self.reload.look_after(monotonic())
+            if not self.stopping:
+                self.keeper.molds.tend(self.reload.plan, self.reload.before)
             self.keeper.keep()
             self.notices.look_after(monotonic())
         finally:  # whatever goes wrong there must not make us deaf
@@ -151,6 +156,7 @@ class Arbiter:
         if (gap := monotonic() - until) > GAP:
             self.log.warning("this machine slept for %.1f s: nobody is late", gap)
             self.roster.forgive(monotonic(), gap)
+            self.keeper.molds.forgive(gap)
         return [key.data for key, _ in events if key.data is not None]
 
     def listen(self, forked: "Forked", limit: int = TURN_MESSAGES) -> None:
@@ -163,12 +169,14 @@ class Arbiter:
         for pid, status in process.ended():
             if (forked := self.keeper.workers.get(pid)) is not None:
                 self.worker_exited(forked, status)
+            elif (mold := self.keeper.molds.reaped(pid)) is not None:
+                self.mold_exited(mold, status)
             elif self.premises.succession.reaped(pid):
                 level = logging.ERROR if status else logging.INFO
                 words = process.status_in_words(status)
                 self.log.log(level, "the new master %s", words)
             else:
-                self.reload.reaped(pid, status)  # or a stranger's, if we are pid 1
+                self.reload.reaped(pid, status)  # or a stranger's that we adopted
 
     # --- Start and stop -----------------------------------------------------------
 
@@ -189,6 +197,7 @@ class Arbiter:
             self.keeper.selector.register(self.inbox, selectors.EVENT_READ)
             premises.listen(self.inbox)
             self.notices.kept.update(premises.kept)
+            load_here(premises.plan, premises.log)
         except BaseException as error:
             premises.fail(error)
             self.inbox.close()
@@ -201,6 +210,7 @@ class Arbiter:
 
     def stop(self) -> int:
         """Leave nothing behind; return the exit status."""
+        self.keeper.molds.close()
         failure, elsewhere = self.failure, self.premises.log_is_elsewhere
         status = failure.exit_status if failure is not None else 0
         self.log.info("stopped")
@@ -220,6 +230,7 @@ class Arbiter:
         self.roster.target = 0
         self.roster.why_fewer = "the server stops"
         self.reload.supersede()
+        self.keeper.molds.end()
         self.notices.look_after(monotonic())
 
     def stop_at_once(self) -> None:
@@ -290,6 +301,7 @@ class Arbiter:
         for forked in self.keeper.workers.values():
             if not forked.send(Reopen()):
                 forked.kill(Signals.SIGUSR1)
+        self.keeper.molds.send(Reopen())
 
     def start_new_master(self) -> None:
         """USR2: a new master beside this one, on the same listeners."""
@@ -304,6 +316,7 @@ class Arbiter:
         if not self.proven:
             self.proven = True
             self.premises.proven()
+            self.keeper.molds.send(Accept())
         if forked.member.candidate:
             self.reload.candidate_ready(forked, monotonic())
 
@@ -344,4 +357,17 @@ class Arbiter:
         if not (self.proven or self.stopping):
             attempts = self.roster.slot(forked.member.slot).failures
             if failure := deaths.failure_of_start(forked, status, attempts):
+                self.give_up(failure)
+
+    def mold_exited(self, mold: "Mold", status: int) -> None:
+        """A mold is gone: the next one comes, or there is none that could."""
+        current = mold is self.premises.plan.mold
+        self.keeper.molds.bury(mold, status)
+        if mold.ended or self.stopping:
+            return
+        if not current and self.roster.candidate is None:
+            self.roster.trying = False
+        if current and not self.proven:
+            attempts = self.keeper.molds.losses
+            if failure := deaths.failure_of_start(mold, status, attempts):
                 self.give_up(failure)

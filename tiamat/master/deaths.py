@@ -13,6 +13,7 @@ from tiamat.system.process import status_in_words
 from tiamat.workers.base import ABORTED
 
 if TYPE_CHECKING:
+    from tiamat.master.mold import Mold
     from tiamat.master.spawn import Forked
     from tiamat.observe.log import Log
 
@@ -28,7 +29,7 @@ ATTEMPTS: Final = 3
 
 def report(
     log: "Log",
-    forked: "Forked",
+    forked: "Forked | Mold",
     status: int,
     known: str = "",
     cause: str = "",
@@ -40,7 +41,7 @@ def report(
 
     Args:
         log: where to.
-        forked: the worker, in the state that it ended in.
+        forked: the worker or the mold, in the state that it ended in.
         status: what ``waitpid`` said.
         known: a reason that the log has already, with its traceback.
         cause: why we have killed it, if we have.
@@ -84,15 +85,15 @@ def is_obedient(status: int) -> bool:
 
 
 def failure_of_start(
-    forked: "Forked", status: int, attempts: int
+    forked: "Forked | Mold", status: int, attempts: int
 ) -> TiamatError | None:
     """
     Whether the start has failed, now that one of the first workers is gone.
 
     Args:
-        forked: the worker; none has ever loaded the application.
+        forked: the worker or the mold; none has ever loaded the application.
         status: what ``waitpid`` said.
-        attempts: how many workers its slot has lost.
+        attempts: how many of them have been lost in its place.
 
     Returns:
         Why the command fails, for who does not read the log; None to try again.

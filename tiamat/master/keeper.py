@@ -8,12 +8,14 @@ when is the roster's.
 import math
 import selectors
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.master import deaths
-from tiamat.master.roster import Admit, Member, Retire, Roster, Spawn, State
+from tiamat.master.mold import Mold
+from tiamat.master.molds import Molds
+from tiamat.master.roster import Admit, Member, Retire, Roster, Spawn, State, Task
 from tiamat.master.silence import Condemned
 from tiamat.master.spawn import Forked, Plan, spawn
 from tiamat.system import cgroup
@@ -24,6 +26,8 @@ if TYPE_CHECKING:
     from tiamat.config import Config
     from tiamat.master.premises import Premises
     from tiamat.master.server import Server
+    from tiamat.observe.log import Log
+    from tiamat.system.sockets import Listener
     from tiamat.workers.base import Worker
 
 GRACE: Final = 0.5
@@ -43,6 +47,7 @@ class Keeper:
     Attributes:
         workers: them, by pid.
         condemned: those on their way out, by pid.
+        molds: what forks them, with ``preload_app``.
         scoreboard: their numbers.
         hurrying: whether nobody may finish anything.
         final: whether those who retire empty the kernel's queues first.
@@ -59,6 +64,7 @@ class Keeper:
         self.selector = selectors.DefaultSelector()
         self.forget: Callable[[], None] = premises.forget
         self.candidate_plan: Plan | None = None
+        self.molds = Molds(self)
         self.age = 0
         self.final = self.hurrying = False
         self._failure = ""
@@ -91,25 +97,38 @@ class Keeper:
 
     def keep(self) -> None:
         """Do all that the roster asks for now."""
-        while (task := next(self.roster.tasks(monotonic()), None)) is not None:
+        while (task := next(self.tasks(), None)) is not None:
             self._tasks[type(task)](task)
+
+    def tasks(self) -> Iterator[Task]:
+        """What the roster asks for and can be done: a mold may not be ready yet."""
+        for task in self.roster.tasks(monotonic()):
+            if not isinstance(task, Spawn) or self.molds.ready_for(self.plan_for(task)):
+                yield task
+
+    def plan_for(self, task: Spawn) -> Plan:
+        """What a worker is to be made of."""
+        if task.candidate and self.candidate_plan is not None:
+            return self.candidate_plan
+        return self.premises.plan
 
     # --- Tasks ----------------------------------------------------------------------
 
     def spawn(self, task: Spawn) -> None:
         """Fork a worker, or try again later."""
-        plan, generation = self.premises.plan, self.roster.generation
-        if task.candidate and self.candidate_plan is not None:
-            plan, generation = self.candidate_plan, self.roster.newest + 1
+        plan, generation = self.plan_for(task), self.roster.generation
+        if plan is not self.premises.plan:
+            generation = self.roster.newest + 1
         now = monotonic()
         limit = plan.config.boot_timeout or math.inf
         member = Member(task.slot, generation, 0, now, now + limit)
         member.candidate = task.candidate
         self.age += 1
         row = None
+        spawner = plan.mold.spawn if plan.mold is not None else spawn
         try:
             row = self.scoreboard.take()
-            forked = spawn(plan, member, row, self.server, self.age, self.enter)
+            forked = spawner(plan, member, row, self.server, self.age, self.enter)
         except Exception as error:  # no process, no descriptor, a class that fails
             if row is not None:
                 self.scoreboard.free(row)
@@ -125,20 +144,37 @@ class Keeper:
 
     def enter(self, worker: "Worker") -> None:
         """In a new worker: let go of the master's things, take its own settings."""
+        self.let_go(worker.listeners)
+        worker.log = self.take_settings(worker.cfg)
+
+    def let_go(self, kept: "Sequence[Listener]") -> None:
+        """In a new process: close what is the master's, but for some listeners."""
         self.selector.close()
         for other in self.workers.values():
             other.close()
+        for mold in self.molds.all:
+            mold.close()
         for plan in (self.premises.plan, self.candidate_plan):
             for listener in plan.listeners.all if plan is not None else ():
-                if listener not in worker.listeners:
+                if listener not in kept:
                     listener.close()  # else a reload could not close its address
         self.forget()
+
+    def take_settings(self, config: "Config") -> "Log":
+        """
+        In a new process: be one of these settings; return their logs.
+
+        Raises:
+            TiamatError: the directory or the logs can't be had.
+        """
         current = self.premises.config
-        if worker.cfg is not current:
-            current.leave()
-            worker.cfg.enter()
-            worker.log = worker.cfg.open_log()
-            self.premises.log.close()
+        if config is current:
+            return self.premises.log
+        current.leave()
+        config.enter()
+        log = config.open_log()
+        self.premises.log.close()
+        return log
 
     def admit(self, task: Admit) -> None:
         """Let a worker accept."""
@@ -197,12 +233,15 @@ class Keeper:
         """When ``keep`` or ``kill_late`` have something to do."""
         timeout = self.premises.config.timeout
         points = [condemned.deadline for condemned in self.condemned.values()]
+        points.append(self.molds.deadline)
         return min([self.roster.next_deadline(monotonic(), timeout), *points])
 
     # --- Messages, and the end ------------------------------------------------------
 
-    def messages(self, forked: Forked, limit: int = TURN_MESSAGES) -> Iterator[Message]:
-        """What a worker says, but not too much in a turn."""
+    def messages(
+        self, forked: Forked | Mold, limit: int = TURN_MESSAGES
+    ) -> Iterator[Message]:
+        """What a worker or a mold says, but not too much in a turn."""
         try:
             for _ in range(0 if forked.deaf else limit):
                 message = forked.channel.receive()
@@ -223,11 +262,7 @@ class Keeper:
         member = forked.member
         condemned = self.condemned.pop(member.pid, None)
         cause = condemned.cause if condemned is not None else ""
-        kills = cgroup.oom_kills()
-        oom, self._oom_kills = kills > self._oom_kills, kills
-        deaths.report(self.premises.log, forked, status, self._failure, cause, oom=oom)
-        if forked.failure is not None:
-            self._failure = forked.failure.text
+        self.report(forked, status, cause)
         delay = self.roster.exited(member, monotonic())
         if delay:
             self.premises.log.warning(
@@ -240,6 +275,14 @@ class Keeper:
             self.selector.unregister(forked.channel)
         forked.close()
         self.server.call("child_exit", self.server, forked.worker)
+
+    def report(self, forked: Forked | Mold, status: int, cause: str) -> None:
+        """Log how a worker or a mold ended, and *cause*, if it is we who killed it."""
+        kills = cgroup.oom_kills()
+        oom, self._oom_kills = kills > self._oom_kills, kills
+        deaths.report(self.premises.log, forked, status, self._failure, cause, oom=oom)
+        if forked.failure is not None:
+            self._failure = forked.failure.text
 
 
 def why_late(state: State, seconds: float, config: "Config") -> str:

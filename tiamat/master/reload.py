@@ -17,6 +17,7 @@ import math
 import os
 import signal
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from enum import Enum
 from time import monotonic
 from types import FrameType
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiamat.errors import ConfigError, TiamatError
 from tiamat.master import gate
+from tiamat.master.mold import load_here
 from tiamat.master.spawn import Forked, Plan
 from tiamat.system import signals
 from tiamat.system.process import status_in_words
@@ -109,6 +111,11 @@ class Reload:
         return self.trial is not None or self.plan is not None or rolling
 
     @property
+    def before(self) -> Plan | None:
+        """What may yet be rolled back to."""
+        return self.roll.before if self.roll is not None else None
+
+    @property
     def deadline(self) -> float:
         """When ``look_after`` wants to be called."""
         if self.plan is not None and not self.arbiter.roster.trying:
@@ -174,6 +181,7 @@ class Reload:
                 raise ConfigError(wrong)
             most = self.arbiter.keeper.most
             self.plan = new_plan(self.arbiter.premises.plan, most)
+            load_here(self.plan, self.arbiter.log)
         except TiamatError as error:
             self.refuse(Outcome.CONFIG_ERROR, str(error))
         else:
@@ -340,7 +348,7 @@ class Reload:
         if not roll.complete:
             return old
         listeners = self.arbiter.premises.plan.listeners.rebound(old.config, never)
-        return Plan(old.config, old.worker_class, listeners)
+        return replace(old, listeners=listeners)
 
 
 class Roll:

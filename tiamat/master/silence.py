@@ -19,6 +19,7 @@ from tiamat.workers.signals import DUMP_SIGNAL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from tiamat.master.mold import Mold
     from tiamat.master.spawn import Forked
     from tiamat.observe.log import Log
 
@@ -37,7 +38,7 @@ class Condemned:
     One worker on its way out.
 
     Args:
-        forked: the worker.
+        forked: the worker, or a mold.
         cause: why, in words: ``silent for 31.2 s (timeout=30)``.
         log: where the report goes.
         now: the time.
@@ -46,7 +47,9 @@ class Condemned:
         deadline: when ``advance`` wants to be called.
     """
 
-    def __init__(self, forked: "Forked", cause: str, log: "Log", now: float) -> None:
+    def __init__(
+        self, forked: "Forked | Mold", cause: str, log: "Log", now: float
+    ) -> None:
         self.forked = forked
         self.cause = cause
         self.log = log

@@ -4,7 +4,7 @@ import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tiamat.config import Config
 from tiamat.errors import TiamatError
@@ -25,6 +25,9 @@ from tiamat.system.scoreboard import (
 )
 from tiamat.workers.base import CRASHED, Worker, WorkerInit
 
+if TYPE_CHECKING:
+    from tiamat.master.mold import Mold
+
 STATES: Final = tuple(State)
 
 NO_REQUEST: Final = "no request"
@@ -41,11 +44,15 @@ class Plan:
         config: the settings.
         worker_class: of all of its workers.
         listeners: what they accept from.
+        mold: what forks them, if the master does not.
+        app: the application, if they need not load it.
     """
 
     config: Config
     worker_class: type[Worker]
     listeners: Listeners
+    mold: "Mold | None" = None
+    app: object = None
 
 
 @dataclass(slots=True, eq=False)
@@ -97,10 +104,7 @@ class Forked:
 
     def read_stacks(self) -> str:
         """What came through the pipe since it was read last."""
-        try:
-            return os.read(self.stacks, STACKS_LIMIT).decode("utf-8", "replace")
-        except BlockingIOError:
-            return ""
+        return read_pipe(self.stacks)
 
     def close(self) -> None:
         """Let go of what only the master has."""
@@ -153,6 +157,14 @@ class Ends:
         os.close(self.writer)
 
 
+def read_pipe(reader: int) -> str:
+    """The text that has come through a pipe since it was read last."""
+    try:
+        return os.read(reader, STACKS_LIMIT).decode("utf-8", "replace")
+    except BlockingIOError:
+        return ""
+
+
 def spawn(
     plan: Plan,
     member: Member,
@@ -162,7 +174,7 @@ def spawn(
     enter: Callable[[Worker], None],
 ) -> Forked:
     """
-    Fork a worker.
+    Fork a worker from this process.
 
     Args:
         plan: what it is made of.
@@ -177,16 +189,46 @@ def spawn(
         OSError: there can't be another process, or no more descriptors.
         Exception: the class of the workers raised it. Nothing is left open.
     """
+
+    def fork(worker: Worker, ends: Ends) -> int:
+        def enter_it() -> None:
+            ends.close_ours()
+            enter(worker)
+
+        server.call("pre_fork", server, worker, config=plan.config)
+        pid = signals.fork()
+        if pid == 0:
+            live(worker, enter_it)
+        return pid
+
+    return join(plan, member, row, server, age, fork)
+
+
+def join(
+    plan: Plan,
+    member: Member,
+    row: Row,
+    server: Server,
+    age: int,
+    fork: Callable[[Worker, Ends], int],
+) -> Forked:
+    """
+    Fork a worker that is joined with the master by a channel.
+
+    Args:
+        plan, member, row, server, age: as for ``spawn``.
+        fork: forks it, from wherever; returns its pid.
+
+    Raises:
+        Exception: *fork* or the class of the workers raised it. Nothing is left open.
+    """
     ends = Ends.open()
     try:
         worker = make_worker(plan, member, row, server, age, ends)
         forked = Forked(worker, member, ends.here, row, ends.reader)
-        server.call("pre_fork", server, worker, config=plan.config)
         row.times[STARTED_AT] = member.since
         row.counts[GENERATION], row.counts[SLOT] = member.generation, member.slot
-        pid = signals.fork()
-        if pid == 0:
-            live(worker, forked, enter)
+        pid = fork(worker, ends)
     except BaseException:
         ends.close_ours()
         raise
@@ -200,7 +242,7 @@ def make_worker(
     plan: Plan, member: Member, row: Row, server: Server, age: int, ends: Ends
 ) -> Worker:
     """The object that becomes the worker."""
-    return plan.worker_class(
+    worker = plan.worker_class(
         WorkerInit(
             slot=member.slot,
             generation=member.generation,
@@ -214,15 +256,16 @@ def make_worker(
             stacks=ends.writer,
         )
     )
+    worker.app = plan.app
+    return worker
 
 
-def live(worker: Worker, forked: Forked, enter: Callable[[Worker], None]) -> None:
-    """Be the worker, and end with it: the master's frames below never go on."""
+def live(worker: Worker, enter: Callable[[], None]) -> None:
+    """Be the worker, and end with it: the frames below never go on."""
     status = CRASHED
     try:
-        forked.close()
         try:
-            enter(worker)
+            enter()
         except TiamatError as error:
             status = error.exit_status
             worker.send(Failed(status, str(error)))

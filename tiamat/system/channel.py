@@ -14,7 +14,6 @@ import select
 import socket
 import struct
 import sys
-import threading
 from typing import Final
 
 from tiamat.system.messages import Message, decode, encode
@@ -46,7 +45,8 @@ class Channel:
         self.descriptors: list[int] = []
         self._framed = sock.type == socket.SOCK_STREAM
         self._received = b""
-        self._lock = threading.Lock()
+        # The system's: a thread that gevent knows nothing of waits for it, too.
+        self._lock = unpatched("_thread", "allocate_lock")()
 
     @classmethod
     def pair(

@@ -65,6 +65,44 @@ class Changed:
     files: str  # "shop/views.py, shop/urls.py"
 
 
+# --- Between the master and a mold ---------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Handed:
+    """Descriptors for the message that follows; more than fit into one come so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fork:
+    """
+    Fork a worker; the answer is ``Spawned`` or ``NotSpawned``.
+
+    Its descriptors are the worker's end of its channel, the writing end of its pipe
+    for stacks, and its listeners.
+    """
+
+    slot: int
+    generation: int
+    age: int
+    row: int  # the index of its row in the scoreboard
+    listeners: dict[str, bool]  # by address: whether it is inherited
+
+
+@dataclass(frozen=True, slots=True)
+class Spawned:
+    """The worker is there, and the master's child."""
+
+    pid: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotSpawned:
+    """There is no such worker, and why."""
+
+    text: str
+
+
 # --- From the master to a worker ---------------------------------------------
 
 
@@ -102,10 +140,12 @@ class Dump:
 
 FromWorker: TypeAlias = Ready | Retiring | Stack | Failed | Checked | Changed
 ToWorker: TypeAlias = Accept | Check | Drain | Reopen | Dump
-Message: TypeAlias = FromWorker | ToWorker
+OfMold: TypeAlias = Handed | Fork | Spawned | NotSpawned
+Message: TypeAlias = FromWorker | ToWorker | OfMold
 
 KINDS: Final[dict[str, type[Message]]] = {
-    kind.__name__: kind for kind in get_args(FromWorker) + get_args(ToWorker)
+    kind.__name__: kind
+    for kind in get_args(FromWorker) + get_args(ToWorker) + get_args(OfMold)
 }
 
 

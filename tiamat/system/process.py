@@ -9,8 +9,13 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
+from typing import Final
 
 from tiamat.system import cgroup
+
+# linux/prctl.h
+PR_SET_PDEATHSIG: Final = 1
+PR_SET_CHILD_SUBREAPER: Final = 36
 
 
 def available_cpus() -> int:
@@ -93,6 +98,49 @@ def private_memory() -> int:
         fields = file.read().split()
     names = "Private_Clean:", "Private_Dirty:"
     return sum(int(fields[fields.index(name) + 1]) * 1024 for name in names)
+
+
+def adopt_orphans() -> None:
+    """
+    Become the parent of every descendant whose own parent ends. Linux only.
+
+    Source: PR_SET_CHILD_SUBREAPER(2const); what is forked from here does not inherit
+    it.
+
+    Raises:
+        OSError: the kernel does not want to.
+    """
+    prctl(PR_SET_CHILD_SUBREAPER, 1)
+
+
+def die_with_parent(parent: int) -> None:
+    """
+    End at once when this process's parent does, whatever is under way. Linux only.
+
+    Source: PR_SET_PDEATHSIG(2const); what is forked from here does not inherit it.
+
+    Args:
+        parent: its pid: it may have ended already, which the kernel does not tell.
+    """
+    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        os._exit(0)
+
+
+def prctl(option: int, value: int) -> None:
+    """
+    Say something to the kernel for which Python has no function.
+
+    Raises:
+        OSError: it refuses.
+    """
+    import ctypes  # a megabyte; few need it
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    zero = ctypes.c_ulong(0)
+    if libc.prctl(option, ctypes.c_ulong(value), zero, zero, zero):
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
 
 
 def ended() -> Iterator[tuple[int, int]]:

@@ -83,12 +83,15 @@ class Scoreboard:
         """
         for index in range(self.size):
             if index not in self._taken:
-                start = self._first + index * ROW_SIZE
-                row = Row(self.map, index, start, self.size)
-                self._taken[index] = row
+                row = self._taken[index] = self.row(index)
                 self.map[index] = AWAY
                 return row
         raise IndexError(f"all {self.size} rows of the scoreboard are taken")
+
+    def row(self, index: int) -> "Row":
+        """The row at this place, which another process may have taken."""
+        start = self._first + index * ROW_SIZE
+        return Row(self.map, index, start, self.size)
 
     def free(self, row: "Row") -> None:
         """Give back the row of a process that is gone; its counts stay as totals."""

@@ -15,6 +15,8 @@ from signal import Signals
 from types import FrameType
 from typing import Final, TypeAlias
 
+from tiamat.system.unpatched import unpatched
+
 COUNTED: Final = frozenset({Signals.SIGTTIN, Signals.SIGTTOU})
 """Each of these means something; of others, several that wait are one."""
 
@@ -117,7 +119,7 @@ def fork() -> int:
     """
     before = signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals())
     try:
-        pid = os.fork()
+        pid: int = unpatched("os", "fork")()  # gevent's would turn its hub
         if pid == 0:
             signal.set_wakeup_fd(-1)
             for number in signal.valid_signals():

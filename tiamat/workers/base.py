@@ -95,6 +95,7 @@ class Worker:
     Attributes:
         interfaces: which applications it serves; others are refused at boot.
         watched: whether the helper looks for slow requests, since nobody else can.
+        patches: whether ``patch`` has to come before the application.
         slot, generation: its place, and how many reloads there were before it.
         age: how many workers there were before it.
         pid, ppid: of the worker and of the master; pid is 0 before the fork.
@@ -118,6 +119,7 @@ class Worker:
 
     interfaces: ClassVar[tuple[Literal["wsgi", "asgi"], ...]] = ("wsgi",)
     watched: ClassVar[bool] = False
+    patches: ClassVar[bool] = False
 
     def __init__(self, init: WorkerInit) -> None:
         self.slot = init.slot
@@ -157,6 +159,18 @@ class Worker:
 
     def __str__(self) -> str:
         return self.name
+
+    @classmethod
+    def patch(cls, log: Log, name: str) -> None:
+        """
+        Change this process's modules before the application imports them.
+
+        Called in a mold and in each worker, so perhaps twice.
+
+        Args:
+            log: where warnings go.
+            name: what the log calls the process.
+        """
 
     # --- Its life -------------------------------------------------------------
 
@@ -248,11 +262,9 @@ class Worker:
 
     def fail(self, error: TiamatError) -> None:
         """Tell the master why there is no application to serve; it is in the log."""
-        text = str(error)
-        if error.__cause__ is not None:
-            text += "\n" + "".join(traceback.format_exception(error.__cause__)).rstrip()
-        if not self.send(Failed(error.exit_status, text)):
-            self.log.error("%s can't boot: %s", self, text)
+        failed = failure(error)
+        if not self.send(failed):
+            self.log.error("%s can't boot: %s", self, failed.text)
 
     def wait_for_accept(self) -> bool:
         """Wait until the master lets us serve; False if it tells us to stop."""
@@ -402,6 +414,14 @@ class Worker:
     def handle_usr1(self, number: int, frame: FrameType | None) -> None:
         """USR1: reopen the logs, in the main loop."""
         self.reopen_wanted = True
+
+
+def failure(error: TiamatError) -> Failed:
+    """What the master hears of an error at boot: with the user's traceback, if any."""
+    text = str(error)
+    if error.__cause__ is not None:
+        text += "\n" + "".join(traceback.format_exception(error.__cause__)).rstrip()
+    return Failed(error.exit_status, text)
 
 
 def jittered(config: Config) -> int | float:

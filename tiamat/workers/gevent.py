@@ -29,6 +29,7 @@ except ImportError as error:
 from tiamat.drivers.blocking import BlockingConnection
 from tiamat.drivers.evented import Handle
 from tiamat.gateways.wsgi import RequestEnded, WSGIResponse
+from tiamat.observe.log import Log
 from tiamat.types import Environ
 from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.green_loop import READ, GreenLoop
@@ -57,19 +58,29 @@ class GeventWorker(SyncWorker):
     """
 
     multithread: ClassVar[bool] = True
+    patches: ClassVar[bool] = True
     loop: GreenLoop
     _forked = False
 
     # --- Its life -------------------------------------------------------------
 
-    def init_process(self) -> None:
+    @classmethod
+    def patch(cls, log: Log, name: str) -> None:
         """Patch this process, before anything of the application is in it."""
-        gevent.reinit()
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always", monkey.MonkeyPatchWarning)
             monkey.patch_all()
         for warning in caught:  # the configuration file has imported too much
-            self.log.warning("%s: %s", self, warning.message)
+            log.warning("%s: %s", name, warning.message)
+
+    def boot(self) -> None:
+        """Have a hub of its own first: that of a mold may have turned already."""
+        gevent.reinit()
+        super().boot()
+
+    def init_process(self) -> None:
+        """Patch this process, unless a mold has done so."""
+        self.patch(self.log, str(self))
         super().init_process()
 
     def load(self) -> None:

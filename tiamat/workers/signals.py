@@ -40,10 +40,15 @@ def install(worker: "Worker") -> None:
     """Handle signals as a worker does; crashes in C leave their stacks too."""
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    faulthandler.enable(worker.stacks)  # before, for it takes ABRT too, which is ours
-    faulthandler.register(DUMP_SIGNAL, worker.stacks, all_threads=True)
+    show_stacks(worker.stacks)  # before, for it takes ABRT too, which is ours
     for number, method in CAUGHT.items():
         signal.signal(number, getattr(worker, method))
+
+
+def show_stacks(pipe: int) -> None:
+    """Write all stacks there on ``DUMP_SIGNAL``, and before a crash in C."""
+    faulthandler.enable(pipe)
+    faulthandler.register(DUMP_SIGNAL, pipe, all_threads=True)
 
 
 def uninstall() -> None:
