@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from bench import measure, promises
+from bench import measure, preload, promises
 from bench.chart import chart
 from bench.environment import ROOT, default_python, prepare
 from bench.peers import GROUPS, OURS, SERVERS
@@ -111,6 +111,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         say(f"{requirement} did not install: {reason}")
     if options.promises:
         return promises.run(options.promises, options.servers, environment, cores)
+    if options.preload:
+        return preload.run(environment, options.rounds)
     deadline = time.monotonic() + options.limit * 60
     for group in options.group:
         servers = [name for name in options.servers if SERVERS[name].group == group]
@@ -169,6 +171,7 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     add("--servers", help=f"some of {','.join(SERVERS)}; all by default")
     add("--promises", help=f"instead: what must hold, some of {names_of(PROMISES)},"
         " or a group, or all; for the rows of Tiamat, or for --servers")  # fmt: skip
+    add("--preload", action="store_true", help="instead: what workers share")
     add("--rounds", type=int, help="how often each server has its turn (5)")
     add("--seconds", type=int, help="how long each turn is (3)")
     add("--limit", type=float, default=90, help="minutes until no more is begun (90)")

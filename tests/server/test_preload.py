@@ -116,6 +116,18 @@ def loaders(server: Server) -> list[int]:
     return [int(line) for line in (server.directory / "loaded").read_text().split()]
 
 
+def replaced(server: Server) -> None:
+    """Wait until both workers are new ones, and the old ones are gone."""
+    server.wait_for_log("every worker is of generation 2")
+    server.wait_for_log(r"gen=1 pid=\d+ exited", times=2)
+
+
+def die(server: Server) -> None:
+    """A request that its worker does not survive."""
+    with pytest.raises(OSError, match=r".*"):
+        server.get("/die")
+
+
 def word(server: Server) -> str:
     """What the application says."""
     return server.get().text.split()[0]
@@ -285,13 +297,12 @@ def test_a_roll_back_brings_the_old_code_back(start: Start, worker: str) -> None
     """
     It is in the old mold's memory, though the file is broken by now.
     """
-    server = serving(start(worker))
+    server = serving(start(worker, "--reload-watch=60"))
     write(server, code(worker, "new"))
     server.signal(signal.SIGHUP)
-    server.wait_for_log("every worker is of generation 2")
+    replaced(server)
     write(server, "1 / 0\n")
-    with pytest.raises(OSError, match=r".*"):
-        server.get("/die")
+    die(server)
     server.wait_for_log("reload: rolled back to generation 1")
     server.wait_for_log(r"gen=1 pid=\d+ serves", times=4)
     old, new = molds(server)
@@ -309,15 +320,14 @@ def test_an_address_that_the_reload_gave_up_is_served_again(
     The old mold forks workers for an address that was bound behind its back.
     """
     path = tmp_path / "old"
-    config = "bind = ['127.0.0.1:0'{}]\n"
+    config = "reload_watch = 60\nbind = ['127.0.0.1:0'{}]\n"
     server = start(bind="none", config=config.format(f", 'unix:{path}'"))
     serving(server)
     server.config_path.write_text(config.format(""))
     server.signal(signal.SIGHUP)
-    server.wait_for_log("every worker is of generation 2")
+    replaced(server)
     assert not path.exists()
-    with pytest.raises(OSError, match=r".*"):
-        server.get("/die")
+    die(server)
     server.wait_for_log("rolled back to generation 1")
     server.wait_for_log("gen=1 pid=.* serves", times=4)
     wait_until(lambda: len(children(server.pid)) == 3, "mold and workers are left")

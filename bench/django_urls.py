@@ -1,0 +1,6 @@
+"""The addresses of bench.django_app."""
+
+from django.contrib import admin
+from django.urls import path
+
+urlpatterns = [path("admin/", admin.site.urls)]
