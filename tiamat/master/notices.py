@@ -152,6 +152,7 @@ class Notices:
         elif now >= self._ping_at:
             self._ping_at = now + self.manager.watchdog / 2
             members = self.arbiter.roster.members()
+            members += [mold.member for mold in self.arbiter.keeper.molds.all]
             if not self.arbiter.roster.target or any(
                 member.state not in GONE for member in members
             ):
