@@ -364,6 +364,17 @@ def test_preload_can_be_switched_off_and_on_by_a_reload(
     assert loaders(server)[1] not in {first, second}
 
 
+def test_under_reload_every_worker_loads_for_itself(start: Start) -> None:
+    """
+    Who develops sees why the application can't be loaded.
+    """
+    server = start(text="1 / 0\n", config="reload = True\n", workers=1)
+    server.expect("Traceback")
+
+    assert "ZeroDivisionError" in server.get().text
+    assert [] == molds(server)
+
+
 # --- Deaths --------------------------------------------------------------------------
 
 

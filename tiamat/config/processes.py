@@ -173,7 +173,8 @@ class Processes(Section):
             Workers then share its memory, and are there at once. A reload loads it
             again, in a new such process. It is loaded with the rights of the master,
             before workers drop them. Only Linux has it in this way; elsewhere the
-            master loads it, and a reload does not load it again. See preload.md.
+            master loads it, and a reload does not load it again. Without effect under
+            `reload`. See preload.md.
         """,
     )
     keepalive = Setting(

@@ -183,7 +183,7 @@ def load_here(plan: Plan, log: "Log") -> None:
     Raises:
         TiamatError: it can't be loaded.
     """
-    if POSSIBLE or not plan.config.preload_app:
+    if POSSIBLE or not plan.config.preload_app or plan.config.reload:
         return
     if plan.worker_class.patches:
         log.warning("preload_app has no effect with this worker class, but on Linux")

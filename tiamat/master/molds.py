@@ -226,5 +226,10 @@ class Molds:
 
 
 def wanted(plan: Plan) -> bool:
-    """Whether workers of this plan come from a mold."""
-    return molding.POSSIBLE and plan.config.preload_app
+    """
+    Whether workers of this plan come from a mold.
+
+    Not under ``reload``: who develops sees why the application can't be loaded.
+    """
+    config = plan.config
+    return molding.POSSIBLE and config.preload_app and not config.reload
