@@ -1,9 +1,11 @@
 """A request's body, as far as it has come."""
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tiamat.protocol.request import Body
+from tiamat.protocol.framing import CHUNKED
+from tiamat.protocol.request import Body, Request
 
 
 @given(st.lists(st.binary(min_size=1), min_size=1))
@@ -57,3 +59,18 @@ def test_a_body_of_tiny_chunks_takes_little_more_than_its_bytes() -> None:
 
     assert (True, 20_000) == (len(body.chunks) < 500, body.waiting)
     assert b"00010203" == body.take()[:8]
+
+
+@pytest.mark.parametrize(
+    ("length", "came", "near"),
+    [(10, 0, True), (1 << 20, 0, False), (1 << 20, 900_000, True), (CHUNKED, 9, True)],
+)
+def test_little_that_is_left_of_a_body_is_near_its_end(
+    length: int, came: int, near: bool
+) -> None:
+    """So the connection may go on, though nobody reads the rest."""
+    request = Request("POST", b"/", "1.1", [], {}, b"")
+    request.complete, request.length, request.body = False, length, Body()
+    request.body.put(bytes(came))
+
+    assert near is request.near_end

@@ -15,6 +15,7 @@ from tiamat.drivers.aio_file import send_file
 from tiamat.gateways.asgi import Cycle, Disconnected
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST, Connection
+from tiamat.protocol.request import UNWANTED
 from tiamat.protocol.response import Response, refusal
 from tiamat.system.queues import readable, unsent
 from tiamat.types import Scope
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 
 # Bytes of a body that may wait for the application before reading stops.
 _BODY_WAITING: Final = 65536
-
-# A body that nobody has read is taken to its end up to here, so that the
-# connection can go on; a longer one costs the connection.
-_UNREAD: Final = 262144
 
 _READ_SIZE: Final = 65536
 
@@ -336,7 +333,7 @@ class AioConnection(asyncio.Protocol):
         elif not response.keep_alive:
             self.close()
         else:
-            self._skip_to = cycle.request.body_size + _UNREAD
+            self._skip_to = cycle.request.body_size + UNWANTED
             server.loop.call_soon(self.proceed)
 
     def left(self, cycle: Cycle) -> None:

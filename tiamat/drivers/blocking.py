@@ -177,7 +177,7 @@ class BlockingConnection(QueuedConnection):
         request.body = body
         if self.http.error is not None:
             raise self.http.error
-        if request.expect_continue:
+        if request.expect_continue or not request.near_end:
             # RFC 9110, 10.1.1: behind a final response nobody knows whether the
             # body comes; the first read changes that.
             response.keep_alive = False

@@ -5,16 +5,13 @@ from typing import TYPE_CHECKING, Final
 from tiamat.drivers.transport import BODY, LINGER
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.gateways.wsgi_input import BodyRefused, BodyTimeout, ClientDisconnected
-from tiamat.protocol.request import Request
+from tiamat.protocol.request import UNWANTED, Request
 from tiamat.protocol.response import Response
 
 if TYPE_CHECKING:
     from tiamat.drivers.blocking import BlockingConnection
 
 BODY_READ_SIZE: Final = 65536
-
-# A body that the application left unread is read up to this, to keep the connection.
-_DRAINED: Final = 262144
 
 
 def receive_more(
@@ -30,14 +27,14 @@ def receive_more(
     if request.expect_continue:
         request.expect_continue = False
         if request.body is None and not response.status:
-            loop = connection.loop
-            keeps = loop.always_keeps or loop.keeps_alive(connection)
-            response.keep_alive = request.keep_alive and keeps
+            keep(connection, request, response)
             connection.write(Response(request).interim(100))
     if http.error is None and not http.eof and not connection.broken:
         data = connection.receive(BODY, connection.loop.service.timeouts.body)
         if data:
             http.receive_data(data)
+            if not (response.keep_alive or response.status):
+                keep(connection, request, response)
         else:
             http.receive_eof()
     if http.error is not None:
@@ -46,6 +43,15 @@ def receive_more(
         raise BodyTimeout("the body did not come in time (body_timeout)")
     if http.eof or connection.broken:
         raise ClientDisconnected("the client has gone before the end of the body")
+
+
+def keep(
+    connection: "BlockingConnection", request: Request, response: WSGIResponse
+) -> None:
+    """The connection may go on behind the response, unless the body is far too long."""
+    loop = connection.loop
+    keeps = loop.always_keeps or loop.keeps_alive(connection)
+    response.keep_alive = request.keep_alive and keeps and request.near_end
 
 
 def drain(connection: "BlockingConnection", request: Request) -> bool:
@@ -57,10 +63,10 @@ def drain(connection: "BlockingConnection", request: Request) -> bool:
     """
     http = connection.http
     until = connection.loop.clock() + connection.loop.service.timeouts.linger
-    if request.expect_continue or request.length - request.body_size > _DRAINED:
+    if request.expect_continue or not request.near_end:
         return False
     start = request.body_size
-    while not request.complete and request.body_size - start <= _DRAINED:
+    while not request.complete and request.body_size - start <= UNWANTED:
         if request.body is not None:
             request.body.take()
         data = connection.receive(LINGER, until - connection.loop.clock())

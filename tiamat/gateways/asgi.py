@@ -248,9 +248,15 @@ class Cycle:
         Whether the connection goes on behind this response, as its head will say.
 
         Not when the client still waits for a 100 that nobody has asked for: nobody
-        can tell whether it then sends its body or its next request.
+        can tell whether it then sends its body or its next request. Nor when much of
+        its body is still to come.
         """
-        if self.stream.draining or self.request.expect_continue:
+        request = self.request
+        if (
+            self.stream.draining
+            or request.expect_continue
+            or not (request.complete or request.near_end)
+        ):
             self.response.keep_alive = False
 
     def _tuples(self) -> None:

@@ -14,6 +14,11 @@ _PIECES: Final = 256
 _LARGE: Final = 16384
 """Bytes from which on a chunk is worth a message of its own."""
 
+UNWANTED: Final = 262144
+"""
+Bytes of a body that nobody reads which are taken all the same, to keep the connection.
+"""
+
 
 class Body:
     """
@@ -130,3 +135,14 @@ class Request:
     def body_size(self) -> int:
         """How many bytes of the body have come."""
         return 0 if self.body is None else self.body.size
+
+    @property
+    def near_end(self) -> bool:
+        """
+        Whether so little of the body is to come that a connection may go on behind it.
+
+        A response that ends before the body must say whether the connection goes on,
+        so this has to be asked before its head is sent. Of chunks nobody knows; they
+        are few, as a rule.
+        """
+        return self.complete or self.length - self.body_size <= UNWANTED
