@@ -73,11 +73,17 @@ class Server:
     The test listens and the server inherits the socket, so there is no port to
     guess and no start to wait for: a request that comes early waits in the backlog
     until a worker accepts it. With ``bind`` the server listens itself; "none" leaves
-    that to its configuration file.
+    that to its configuration file. ``program`` is run instead of ``python -m tiamat``.
     """
 
     def __init__(
-        self, directory: Path, app: str, *flags: str, bind: str = "", config: str = ""
+        self,
+        directory: Path,
+        app: str,
+        *flags: str,
+        bind: str = "",
+        config: str = "",
+        program: str = "",
     ) -> None:
         self.directory = directory
         self.log_path = directory / "error.log"
@@ -95,7 +101,7 @@ class Server:
         if config:
             self.config_path.write_text(config)
         self.command = [
-            *(sys.executable, "-m", "tiamat"),
+            *([program] if program else [sys.executable, "-m", "tiamat"]),
             *([app] if app else []),
             *([f"--bind={bind}"] if bind != "none" else []),
             *(f"--error-logfile={self.log_path}", *flags),

@@ -24,6 +24,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return run(sys.argv[1:] if argv is None else argv)
     except TiamatError as error:
         say("error", str(error))
+        from tiamat.master.reexec import report_failure
+
+        report_failure(error)
         return error.exit_status
 
 

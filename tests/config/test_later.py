@@ -18,6 +18,7 @@ def test_every_setting_of_gunicorns_is_known() -> None:
         "reload_check_status",
         "reload_check_timeout",
         "check_worker",
+        "reexec_mode",
         "max_surge",
         "max_unavailable",
         "limit_request_head",

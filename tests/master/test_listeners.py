@@ -168,7 +168,7 @@ def test_systemd_s_sockets_are_what_is_listened_on(
     paths: list[str], given: socket.socket
 ) -> None:
     """The setting has no say then, now and on reloads."""
-    listeners = Listeners.from_systemd([os.dup(given.fileno())])
+    listeners = Listeners.from_systemd({os.dup(given.fileno()): "http"})
 
     assert listeners is rebound(listeners, *paths)
     assert listeners.all[0].inherited

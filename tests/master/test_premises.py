@@ -111,12 +111,29 @@ def test_the_younger_of_two_masters_has_a_pid_file_of_its_own(
     assert (tmp_path / "tiamat.pid.2").exists()
     assert not path.exists()
 
-    one.succession.predecessor = -1  # as if it had gone: it isn't our parent
-    one.look_for_predecessor()
+    one.succession.predecessor = 0
+    one.take_names()
 
     assert path.exists()
     assert not (tmp_path / "tiamat.pid.2").exists()
-    assert "the old master is gone" in (tmp_path / "error.log").read_text()
+
+
+def test_a_pid_file_that_another_master_had_is_ours_again(
+    premises: Open, tmp_path: Path
+) -> None:
+    """It had taken the name, and is gone; what it left is replaced."""
+    path = tmp_path / "tiamat.pid"
+    one = premises(pidfile=str(path))
+    one.take_pidfile()
+    other = tmp_path / "tiamat.pid.2"
+    other.write_text("4711\n")
+    other.rename(path)
+    other.write_text("4711\n")
+    one.take_names()
+    one.tidy_up_for_successor()
+
+    assert f"{os.getpid()}\n" == path.read_text()
+    assert not other.exists()
 
 
 def test_other_settings_bring_another_log_and_other_addresses(

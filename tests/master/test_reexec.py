@@ -53,7 +53,7 @@ def test_what_was_handed_to_the_old_master_is_not_handed_on(
         4711,
     )
 
-    assert {"TIAMAT_PID", "TIAMAT_FDS"} == set(environ)
+    assert {"TIAMAT_PID", "TIAMAT_FDS", "TIAMAT_CHANNEL"} == set(environ)
     assert listeners.descriptors() == json.loads(environ["TIAMAT_FDS"])["fds"]
 
 
@@ -73,7 +73,7 @@ def test_systemd_s_sockets_are_found() -> None:
     """If they are for this process."""
     environ = {"LISTEN_PID": str(os.getpid()), "LISTEN_FDS": "2"}
 
-    assert Inheritance(systemd=[3, 4]) == inheritance(environ, [])
+    assert Inheritance(systemd={3: "unknown", 4: "unknown"}) == inheritance(environ, [])
 
 
 def test_what_systemd_has_kept_is_found_by_its_name() -> None:
@@ -85,9 +85,9 @@ def test_what_systemd_has_kept_is_found_by_its_name() -> None:
         "LISTEN_FDNAMES": f"http:{name}",
     }
 
-    assert Inheritance(systemd=[3], stored={name: 4}, kept=[name]) == inheritance(
-        environ, []
-    )
+    assert Inheritance(
+        systemd={3: "http"}, stored={name: 4}, kept=[name]
+    ) == inheritance(environ, [])
 
 
 def test_what_systemd_keeps_is_known_to_a_new_master(listeners: Listeners) -> None:

@@ -55,6 +55,19 @@ class Mechanics(Section):
             Repeat the flag for several.
         """,
     )
+    reexec_mode = Setting(
+        "--reexec-mode",
+        type=kinds.one_of("manual", "auto"),
+        default="manual",
+        help="""
+            What the old master does after USR2, when the new one serves.
+
+            `manual`, as in gunicorn: it goes on, until WINCH retires its workers and
+            TERM ends it. `auto`: it retires its workers itself and ends after
+            `reload_watch` seconds; if the new master dies within that time, it comes
+            back. See signals.md.
+        """,
+    )
     daemon = Setting(
         "-D",
         "--daemon",

@@ -1,7 +1,6 @@
 """The arbiter: it keeps the workers, and does what signals and workers say."""
 
 import gc
-import logging
 import math
 import os
 import selectors
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.master import deaths
 from tiamat.master.control import Control
+from tiamat.master.handover import Handover
 from tiamat.master.keeper import TURN_MESSAGES, Keeper
 from tiamat.master.mold import load_here
 from tiamat.master.notices import Notices
@@ -60,6 +60,7 @@ class Arbiter:
         reload: what HUP has begun, if anything.
         notices: what systemd is told.
         control: who asks through the control socket.
+        handover: what USR2 has begun, if anything.
         proven: whether a worker has ever loaded the application.
         stopping: whether the server shall end.
         hurrying: whether it shall end at once.
@@ -74,6 +75,7 @@ class Arbiter:
         self.reload = Reload(self)
         self.notices = Notices(self)
         self.control = Control(self)
+        self.handover = Handover(self)
         self.inbox = Inbox()
         self.proven = False
         self.stopping = False
@@ -116,7 +118,7 @@ class Arbiter:
                 prints to.
         """
         self.start()
-        while not self.stopping or self.keeper.workers:
+        while not self.stopping or self.keeper.workers or self.handover.follows:
             try:
                 self.turn()
             except Exception:  # a bug of ours; but the workers serve, and go on
@@ -132,25 +134,22 @@ class Arbiter:
             if not self.stopping:
                 self.keeper.molds.tend(self.reload.plan, self.reload.before)
             self.keeper.keep()
+            self.handover.look_after(monotonic())
             self.notices.look_after(monotonic())
         finally:  # whatever goes wrong there must not make us deaf
             for forked in self.wait():
                 self.listen(forked)
             while (number := self.inbox.take()) is not None:
-                self.signals[number]()
+                if not self.handover.passes_on(number):
+                    self.signals[number]()
             self.reap()
             self.control.serve(monotonic())
 
     def wait(self) -> "list[Forked]":
         """Sleep until something happens or is due; return the workers that speak."""
         self.keeper.exchange()
-        until = min(
-            *(self.keeper.next_deadline(), self.reload.deadline),
-            *(self.notices.deadline, self.control.deadline),
-        )
-        if self.premises.succession.predecessor:
-            until = min(until, monotonic() + 1.0)
-            self.premises.look_for_predecessor()
+        others = self.reload, self.handover, self.notices, self.control
+        until = min([self.keeper.next_deadline(), *(one.deadline for one in others)])
         timeout = None if until == math.inf else max(0.0, until - monotonic())
         events = self.keeper.selector.select(timeout)
         if (gap := monotonic() - until) > GAP:
@@ -171,11 +170,7 @@ class Arbiter:
                 self.worker_exited(forked, status)
             elif (mold := self.keeper.molds.reaped(pid)) is not None:
                 self.mold_exited(mold, status)
-            elif self.premises.succession.reaped(pid):
-                level = logging.ERROR if status else logging.INFO
-                words = process.status_in_words(status)
-                self.log.log(level, "the new master %s", words)
-            else:
+            elif not self.handover.reaped(pid, status):
                 self.reload.reaped(pid, status)  # or a stranger's that we adopted
 
     # --- Start and stop -----------------------------------------------------------
@@ -195,6 +190,7 @@ class Arbiter:
             hooks.must(config, "on_starting", self.server)
             self.inbox.catch(self.signals)
             self.keeper.selector.register(self.inbox, selectors.EVENT_READ)
+            self.handover.line.open()
             premises.listen(self.inbox)
             self.notices.kept.update(premises.kept)
             load_here(premises.plan, premises.log)
@@ -243,6 +239,7 @@ class Arbiter:
     def give_up(self, failure: "TiamatError") -> None:
         """The first workers can't boot, so no others can."""
         self.failure = failure
+        self.premises.succession.tell(Failed(failure.exit_status, str(failure)))
         self.log.error("no worker can boot; exit status %d", failure.exit_status)
         self.stop_at_once()
 
@@ -253,6 +250,7 @@ class Arbiter:
         if self.stopping:
             return
         limit = self.premises.config.graceful_timeout
+        self.handover.leave()
         self.log.info("TERM: finishing what is here, for %g s at most", limit)
         self.begin_stop()
         self.keeper.final = self.premises.refuse_new_connections()
@@ -262,14 +260,18 @@ class Arbiter:
     def interrupt(self) -> None:
         """INT, QUIT: end at once."""
         if not self.hurrying:
+            self.handover.leave()
             self.log.info("INT or QUIT: stopping at once")
             self.stop_at_once()
 
     def hang_up(self) -> None:
         """HUP: new settings and new code, in new workers."""
         if not self.stopping:
-            self.log.info("HUP: reloading")
             self.notices.hung_up = True
+            if self.handover.starts:
+                self.log.error("HUP: refused while a new master starts")
+                return
+            self.log.info("HUP: reloading")
             self.reload.request(monotonic())
 
     def add_worker(self) -> None:
@@ -306,7 +308,7 @@ class Arbiter:
     def start_new_master(self) -> None:
         """USR2: a new master beside this one, on the same listeners."""
         if not self.stopping:
-            self.premises.start_new_master(self.server)
+            self.handover.begin()
 
     # --- Workers ------------------------------------------------------------------
 

@@ -1,5 +1,6 @@
 """Where commands come in: the control socket, had, changed by a reload, and left."""
 
+import contextlib
 import os
 from typing import TYPE_CHECKING
 
@@ -51,11 +52,21 @@ class Entrance:
             socket.remove()
 
     def succeed(self, config: "Config", log: "Log") -> None:
-        """The older master is gone: its path is ours."""
+        """The other master is gone, or serves no more: its path is ours."""
         path = config.control_path()
         if self.socket is None or path is None:
             return
         try:
-            self.socket.rename(path)
-        except OSError as error:
-            log.error("can't rename the control socket: %s", error.strerror)
+            if self.socket.path != os.path.abspath(path):
+                self.socket.rename(path)
+            elif not self.socket.holds:  # a new master had the path
+                self.use(PrivateSocket(path))
+        except (OSError, ConfigError) as error:
+            log.error("can't have the control socket: %s", error)
+
+    def tidy_up(self, config: "Config", suffix: str) -> None:
+        """Remove the file of a new master that has died."""
+        path = config.control_path()
+        if path is not None and os.path.exists(path + suffix):
+            with contextlib.suppress(ConfigError):
+                PrivateSocket(path + suffix).remove()

@@ -27,9 +27,12 @@ class Listeners:
         return list(self.by_bind.values())
 
     @classmethod
-    def from_systemd(cls, fds: Iterable[int]) -> "Listeners":
-        """Adopt the sockets of a socket unit; they stay systemd's."""
-        return cls({f"fd://{fd}": sockets.adopt(fd) for fd in fds}, fixed=True)
+    def from_systemd(cls, fds: Mapping[int, str]) -> "Listeners":
+        """Adopt the sockets of socket units, with their names; they stay systemd's."""
+        by_bind = {f"fd://{fd}": sockets.adopt(fd) for fd in fds}
+        for listener, name in zip(by_bind.values(), fds.values(), strict=True):
+            listener.name = name
+        return cls(by_bind, fixed=True)
 
     @classmethod
     def from_predecessor(cls, fds: Mapping[str, int], *, fixed: bool) -> "Listeners":

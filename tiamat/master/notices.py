@@ -37,6 +37,9 @@ BARRIER: Final = 5.0
 REASON: Final = 200
 """The most characters of a reason that go into the status."""
 
+SILENT: Final = frozenset({None, Outcome.COMMITTED, Outcome.SUPERSEDED})
+"""What became of a reload, if nobody has to see it."""
+
 GONE: Final = frozenset({State.KILLED, State.GONE})
 
 
@@ -164,7 +167,9 @@ class Notices:
             return
         self.say(f"MAINPID={pid}")
         self.flush()
-        self.manager.barrier(BARRIER)
+        if not self.manager.barrier(BARRIER):
+            self.arbiter.log.warning("systemd did not hear that pid %d goes on", pid)
+        self.manager = Manager()
 
     # --- Listeners that outlive us ------------------------------------------------
 
@@ -208,8 +213,10 @@ class Notices:
         ]
         if arbiter.reload.running:
             words.append("reloading")
-        elif arbiter.reload.last not in {None, Outcome.COMMITTED}:
+        elif arbiter.reload.last not in SILENT:
             words.append(arbiter.reload.in_words[:REASON])
+        if handover := arbiter.handover.in_words:
+            words.append(handover[:REASON])
         return ", ".join(words)
 
     # --- Sending ----------------------------------------------------------------------

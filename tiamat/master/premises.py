@@ -1,6 +1,7 @@
 """What the master holds while it lives: logs, pid file, listeners, its name."""
 
 import atexit
+import contextlib
 import os
 import select
 import signal
@@ -16,13 +17,13 @@ from tiamat.master.reexec import Inheritance, Succession, inheritance
 from tiamat.master.spawn import Plan
 from tiamat.observe.log import Log
 from tiamat.system import process
+from tiamat.system.messages import Failed
 from tiamat.system.pidfile import PidFile
 from tiamat.workers import load_worker_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from tiamat.master.server import Server
     from tiamat.system.signals import Inbox
     from tiamat.system.sockets import AddressInUse
 
@@ -70,8 +71,7 @@ class Premises:
         """
         process.raise_descriptor_limit()
         inherited = inheritance(os.environ, self.config.bind)
-        if inherited.master and inherited.master == os.getppid():
-            self.succession = Succession(inherited.master)
+        self.succession = Succession.of(inherited)
         if self.config.daemon and not inherited.master:
             self._command = process.daemonize()
         self._inheritance = inherited
@@ -224,31 +224,29 @@ class Premises:
 
     # --- Beside another master --------------------------------------------------
 
-    def start_new_master(self, server: "Server") -> None:
-        """Fork a new master, on the same listeners, unless there is another one."""
-        if not self.succession.alone:
-            other = self.succession.predecessor or self.succession.successor
-            self.log.error("USR2: there is another master already, pid %d", other)
+    def take_names(self) -> None:
+        """Have the title, the paths of control socket and pid file of the only master."""
+        self.set_title()
+        self.entrance.succeed(self.config, self.log)
+        path = self.config.pidfile
+        if self._pidfile is None or not path:
             return
         try:
-            self.succession.start(server, self.plan.listeners)
-        except OSError as error:
-            self.log.error("USR2: can't fork: %s", error.strerror)
-            return
-        self.log.info("USR2: a new master starts, pid %d", self.succession.successor)
+            if self._pidfile.path != path:
+                self._pidfile.rename(path)
+            elif not self._pidfile.holds:  # a new master had it, and is gone
+                self.use_pidfile(PidFile(path))
+        except (OSError, TiamatError) as error:
+            self.log.error("can't have the pid file: %s", error)
 
-    def look_for_predecessor(self) -> None:
-        """When the old master has gone, its names are ours."""
-        if not self.succession.predecessor_gone():
-            return
-        self.log.info("the old master is gone; this one takes its place")
-        self.set_title()
-        if self._pidfile is not None and self.config.pidfile:
-            try:
-                self._pidfile.rename(self.config.pidfile)
-            except OSError as error:
-                self.log.error("can't rename the pid file: %s", error.strerror)
-        self.entrance.succeed(self.config, self.log)
+    def tidy_up_for_successor(self) -> None:
+        """Remove the files of a new master: one that was killed can't do so itself."""
+        suffix = Succession(1).suffix
+        self.entrance.tidy_up(self.config, suffix)
+        path = self.config.pidfile and self.config.pidfile + suffix
+        if path and os.path.exists(path):
+            with contextlib.suppress(TiamatError):
+                PidFile(path).remove()
 
     # --- At the end -----------------------------------------------------------------
 
@@ -288,6 +286,8 @@ class Premises:
             # The caller prints a line, perhaps not where the log is read.
             if hasattr(self, "log") and (self.log_is_elsewhere or cause):
                 self.log.error("%s", error, exc_info=cause)
+        if isinstance(error, TiamatError):
+            self.succession.tell(Failed(status, str(error)))
         self.close(status)
 
     @property
@@ -308,6 +308,7 @@ class Premises:
 
     def forget(self) -> None:
         """Let go of what is the master's alone: in a process just forked."""
+        self.succession.close()
         if self._pidfile is not None:
             self._pidfile.close()
         if self._command >= 0:

@@ -138,14 +138,30 @@ class Dump:
     """Say at once what your threads do; the answer is ``Stack``."""
 
 
+# --- Between an old master and a new one ----------------------------------------
+# The new one says ``Ready`` when all its workers serve, or ``Failed``.
+
+
+@dataclass(frozen=True, slots=True)
+class TakeOver:
+    """The old master has retired its workers: its names are the new one's."""
+
+
+@dataclass(frozen=True, slots=True)
+class BeMain:
+    """The old master goes: the service manager listens to the new one now."""
+
+
 FromWorker: TypeAlias = Ready | Retiring | Stack | Failed | Checked | Changed
 ToWorker: TypeAlias = Accept | Check | Drain | Reopen | Dump
 OfMold: TypeAlias = Handed | Fork | Spawned | NotSpawned
-Message: TypeAlias = FromWorker | ToWorker | OfMold
+ToMaster: TypeAlias = TakeOver | BeMain
+Message: TypeAlias = FromWorker | ToWorker | OfMold | ToMaster
 
 KINDS: Final[dict[str, type[Message]]] = {
     kind.__name__: kind
-    for kind in get_args(FromWorker) + get_args(ToWorker) + get_args(OfMold)
+    for group in (FromWorker, ToWorker, OfMold, ToMaster)
+    for kind in get_args(group)
 }
 
 

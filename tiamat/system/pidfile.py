@@ -62,6 +62,11 @@ class PidFile:
             return os.path.samestat(os.stat(path), os.fstat(file))
         return False
 
+    @property
+    def holds(self) -> bool:
+        """Whether the file at our path is ours."""
+        return self._is_at(self.path, self._file)
+
     def rename(self, path: str) -> None:
         """
         Move it, with its lock: a new master takes the place of the old one.
@@ -74,7 +79,7 @@ class PidFile:
 
     def remove(self) -> None:
         """Remove it, if it is still ours, and the lock."""
-        if self._is_at(self.path, self._file):
+        if self.holds:
             with contextlib.suppress(OSError):
                 os.unlink(self.path)
         self.close()

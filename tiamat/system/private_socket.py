@@ -86,10 +86,17 @@ class PrivateSocket:
         os.rename(self.path, path)
         self.path = os.path.abspath(path)
 
+    @property
+    def holds(self) -> bool:
+        """Whether the file at our path is ours."""
+        with contextlib.suppress(OSError):
+            return os.path.samestat(os.lstat(self.path), self._file)
+        return False
+
     def remove(self) -> None:
         """Remove the file, if it is still ours, and close."""
-        with contextlib.suppress(OSError):
-            if os.path.samestat(os.lstat(self.path), self._file):
+        if self.holds:
+            with contextlib.suppress(OSError):
                 os.unlink(self.path)
         self.close()
 

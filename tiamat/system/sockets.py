@@ -45,6 +45,7 @@ class Listener:
         text: the address as we read it again: ``127.0.0.1:8000``, ``unix:/run/x``.
         inherited: somebody else bound it, so its file is theirs to remove.
         inode: device and inode of the file of a Unix socket that we bound.
+        name: of the descriptor, if who gave it had one for it; else nothing.
         stored: whether systemd keeps it for our next start; then its file stays.
     """
 
@@ -54,6 +55,7 @@ class Listener:
         self.address = sock.getsockname()
         self.text = address_text(sock)
         self.inode = None if inherited else inode_of(self.path)
+        self.name = ""
         self.stored = False
 
     @property
@@ -65,8 +67,9 @@ class Listener:
 
     @property
     def url(self) -> str:
-        """The address for people: ``http://127.0.0.1:8000``, ``unix:/run/x``."""
-        return self.text if self.text.startswith("unix:") else f"http://{self.text}"
+        """The address for people: ``http://127.0.0.1:8000``, ``unix:/run/x (name)``."""
+        url = self.text if self.text.startswith("unix:") else f"http://{self.text}"
+        return f"{url} ({self.name})" if self.name else url
 
     def fileno(self) -> int:
         return self.sock.fileno()
