@@ -5,14 +5,24 @@ import os
 import signal
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from conftest import Serve
 from running import LIMIT, wait_until
 
-from tiamat.errors import BindError
+from tiamat.errors import BindError, ConfigError
 from tiamat.master.listeners import Listeners
-from tiamat.master.reexec import Inheritance, Succession, environment, inheritance
+from tiamat.master.reexec import (
+    Inheritance,
+    Succession,
+    environment,
+    inheritance,
+    interpreter,
+    report_failure,
+)
+from tiamat.system.channel import Channel
+from tiamat.system.messages import Failed
 from tiamat.system.systemd import store_name
 
 
@@ -127,6 +137,80 @@ def test_an_inheritance_that_can_not_be_read_is_an_error(
     """It is quoted, and nothing is guessed."""
     with pytest.raises(BindError, match="can't read what an old master handed over"):
         inheritance(environ, [])
+
+
+def test_what_is_no_channel_to_an_old_master_is_an_error() -> None:
+    """The descriptor was closed on the way."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    os.close(writer)
+
+    with pytest.raises(BindError, match="no channel to the old master"):
+        Succession.of(Inheritance(os.getppid(), channel=writer))
+
+
+def test_a_master_that_is_gone_already_is_no_predecessor() -> None:
+    """Who started us died before we looked; its end of the channel is of no use."""
+    here, there = Channel.pair()
+    fd = os.dup(there.fileno())
+    there.close()
+    succession = Succession.of(Inheritance(-1, channel=fd))
+
+    assert succession.alone
+    with pytest.raises(EOFError):
+        here.receive()
+
+    here.close()
+
+
+def test_who_can_not_start_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Settings are read before there is a log; nobody may wait for that."""
+    here, there = Channel.pair()
+    monkeypatch.setenv("TIAMAT_CHANNEL", str(there.sock.detach()))
+    report_failure(ConfigError("timeout = 'soon'"))
+    report_failure(ConfigError("once is enough"))
+
+    assert Failed(1, "timeout = 'soon'") == here.receive()
+    with pytest.raises(EOFError):
+        here.receive()
+
+    here.close()
+
+
+@pytest.mark.parametrize(
+    ("line", "python"),
+    [
+        ("#!/srv/site/bin/python\n", "/srv/site/bin/python"),
+        ("#! /srv/site/bin/python", ""),
+        ("#!/usr/bin/env python3\n", ""),
+        ("import sys\n", ""),
+        ("", ""),
+    ],
+)
+def test_a_script_names_its_interpreter(line: str, python: str, tmp_path: Path) -> None:
+    """In its first line; what has arguments is not looked into."""
+    script = tmp_path / "tiamat"
+    script.write_text(line)
+
+    assert python == interpreter(["python", str(script), "app:app"])
+
+
+def test_what_is_no_script_names_none(tmp_path: Path) -> None:
+    """``python -m tiamat``, or a file that is gone."""
+    assert "" == interpreter(["python", "-m", "tiamat"])
+    assert "" == interpreter(["python"])
+    assert "" == interpreter(["python", str(tmp_path / "gone")])
+
+
+def test_the_watchdog_of_the_old_master_is_that_of_the_new_one(
+    listeners: Listeners,
+) -> None:
+    """WATCHDOG_PID names who is to feed it; a stranger's stays."""
+    ours = environment({"WATCHDOG_PID": "4711"}, listeners, 4711)
+    other = environment({"WATCHDOG_PID": "1"}, listeners, 4711)
+
+    assert str(os.getpid()) == ours["WATCHDOG_PID"]
+    assert "1" == other["WATCHDOG_PID"]
 
 
 def test_a_master_is_alone_or_one_of_two() -> None:

@@ -7,6 +7,7 @@ import pytest
 from tiamat.system import messages
 from tiamat.system.messages import (
     Accept,
+    BeMain,
     Changed,
     Check,
     Checked,
@@ -22,6 +23,7 @@ from tiamat.system.messages import (
     Retiring,
     Spawned,
     Stack,
+    TakeOver,
     decode,
     encode,
 )
@@ -43,6 +45,8 @@ EXAMPLES: list[Message] = [
     Drain(final=False),
     Reopen(),
     Dump(),
+    TakeOver(),
+    BeMain(),
 ]
 
 

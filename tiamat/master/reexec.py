@@ -179,16 +179,18 @@ class Succession:
         Raises:
             BindError: the channel that was handed over is none.
         """
-        if not inherited.master or inherited.master != os.getppid():
-            return cls()
-        if inherited.channel < 0:
-            return cls(inherited.master)
-        try:
-            sock = socket.socket(fileno=inherited.channel)
-        except OSError as error:
-            raise BindError(f"no channel to the old master: {error}") from None
-        sock.set_inheritable(False)
-        return cls(inherited.master, Channel(sock))
+        channel = None
+        if inherited.channel >= 0:
+            try:
+                channel = Channel(socket.socket(fileno=inherited.channel))
+            except OSError as error:
+                raise BindError(f"no channel to the old master: {error}") from None
+            channel.sock.set_inheritable(False)
+        if inherited.master and inherited.master == os.getppid():
+            return cls(inherited.master, channel)
+        if channel is not None:  # who started us is gone already
+            channel.close()
+        return cls()
 
     @property
     def other(self) -> int:
