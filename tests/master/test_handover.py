@@ -464,7 +464,7 @@ def test_the_old_master_names_the_new_one_before_it_goes(
     new = usr2(server)
     manager.wait_for(f"MAINPID={new}", pid=server.pid)
     manager.wait_for("BARRIER=1", pid=server.pid)
-    manager.wait_for("READY=1", pid=new)
+    manager.wait_for("STATUS=2 of 2 workers serve, generation 1", pid=new)
     manager.wait_for("WATCHDOG=1", times=2, pid=new)
     pids = [pid for pid, _ in manager.heard]
 
@@ -519,7 +519,7 @@ def test_by_hand_the_old_master_names_the_new_one_when_it_is_stopped(
     manager.wait_for(f"a new master serves too, pid {new}")
     server.signal(signal.SIGTERM)
     manager.wait_for(f"MAINPID={new}", pid=server.pid)
-    manager.wait_for("READY=1", pid=new)
+    manager.wait_for("STATUS=1 of 1 workers serve", pid=new)
 
     assert [] == manager.said("STOPPING")
 

@@ -297,6 +297,26 @@ def test_the_watchdog_starves_when_no_worker_lives(
     manager.wait_until(lambda: len(manager.said("WATCHDOG")) == 2, "fed twice")
 
 
+def test_a_new_master_goes_on_where_the_old_one_stopped(
+    notices: Notices, manager: Manager
+) -> None:
+    """systemd knows that the service is ready; a HUP that came early is answered."""
+    succession = notices.arbiter.premises.succession
+    succession.predecessor, notices.arbiter.proven = os.getppid(), True
+    notices.look_after(100.0)
+    notices.hung_up = True
+    notices.look_after(101.0)
+
+    assert math.inf == notices.deadline
+
+    succession.main = True
+    notices.look_after(102.0)
+    manager.wait_for("READY=1")
+    succession.predecessor = 0
+
+    assert ["RELOADING=1", "READY=1"] == manager.said("RELOADING", "READY")
+
+
 def test_what_there_is_no_room_for_is_said_later(
     notices: Notices, manager: Manager
 ) -> None:

@@ -98,6 +98,8 @@ class Notices:
     def look_after(self, now: float) -> None:
         """Say what is new, and what has to be repeated."""
         if not self.speaks:
+            if self.manager.address and self.arbiter.proven:
+                self.told = Told.READY  # by the master before this one
             return
         self.say_state()
         if (status := self.status()) != self._status:
