@@ -65,8 +65,15 @@ def test_a_new_master_takes_the_path_when_the_old_one_is_gone(tmp_path: Path) ->
 
     path.unlink()
     new.succeed(config, log)
+
+    assert path.exists()  # another master had it, and is gone
+
+    path.unlink()
+    path.mkdir()
+    new.succeed(config, log)
+    path.rmdir()
     log.close()
 
-    assert "can't rename the control socket" in (tmp_path / "error.log").read_text()
+    assert "can't have the control socket" in (tmp_path / "error.log").read_text()
 
     new.use(None)

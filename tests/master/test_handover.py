@@ -1,5 +1,6 @@
 """USR2 with reexec_mode = auto: real masters, one after the other, under load."""
 
+import json
 import os
 import re
 import signal
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from asking import ctl
 from conftest import Serve
 from running import LIMIT, Load, Server, children, environment, get, wait_until
 from service_manager import Manager
@@ -92,6 +94,12 @@ def usr2(server: Server, times: int = 1) -> int:
     return int(server.wait_for_log(r"a new master starts, pid (\d+)", times)[1])
 
 
+def answers(path: Path) -> int:
+    """The pid of the master that a control socket leads to; 0 if it is that of none."""
+    done = ctl(f"--socket={path}", "--json", "status")
+    return 0 if done.returncode else int(json.loads(done.stdout)["data"]["pid"])
+
+
 def pid_in(path: Path) -> int:
     """The number in a pid file; 0 if there is none."""
     try:
@@ -116,6 +124,19 @@ def test_a_new_master_takes_over_by_itself(auto: Auto, tmp_path: Path) -> None:
     assert pids <= set(map(str, children(new)))
     assert new == pid_in(tmp_path / "pid")
     assert not (tmp_path / "pid.2").exists()
+
+
+def test_a_new_master_has_a_mold_of_its_own(auto: Auto) -> None:
+    """With preload_app the old one's goes with it."""
+    server = auto("--preload", watch=0)
+    with Load(server.address) as load:
+        load.wait_for_requests()
+        usr2(server)
+        assert 0 == server.process.wait(LIMIT)
+        server.wait_for_log("this one takes its place")
+        load.wait_for_requests()
+
+    assert [] == load.losses
 
 
 def test_the_old_master_serves_as_long_as_the_new_one_boots(
@@ -292,6 +313,36 @@ def test_a_stop_before_the_new_one_serves_is_for_both(
     wait_until((server.directory / "importing").exists, "it imports")
     server.signal(signal.SIGTERM)
 
+    assert 0 == server.process.wait(LIMIT)
+    assert not is_alive(new)
+
+
+def test_commands_reach_the_master_that_serves(auto: Auto, tmp_path: Path) -> None:
+    """The control socket moves as the pid file does, there and back."""
+    path = tmp_path / "c" / "control"
+    server = auto(f"--control-socket={path}")
+    server.expect("killed by SIGKILL")
+    new = usr2(server)
+    server.wait_for_log("this one has its names")
+    wait_until(lambda: answers(path) == new, "the new one answers")
+    os.kill(new, signal.SIGKILL)
+    server.wait_for_log("this one comes back")
+    wait_until(lambda: answers(path) == server.pid, "the old one answers")
+
+    assert [path] == list(path.parent.iterdir())
+
+
+def test_a_command_to_stop_is_for_both_masters(auto: Auto, tmp_path: Path) -> None:
+    """Before the new one serves; and there is no reload meanwhile."""
+    path = tmp_path / "c" / "control"
+    server = auto(f"--control-socket={path}")
+    write(tmp_path, SLOW)
+    new = usr2(server)
+    wait_until((server.directory / "importing").exists, "it imports")
+    refused = ctl(f"--socket={path}", "reload")
+
+    assert (1, 0) == (refused.returncode, ctl(f"--socket={path}", "stop").returncode)
+    assert "a new master starts" in refused.stdout + refused.stderr
     assert 0 == server.process.wait(LIMIT)
     assert not is_alive(new)
 

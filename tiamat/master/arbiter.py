@@ -250,7 +250,7 @@ class Arbiter:
         if self.stopping:
             return
         limit = self.premises.config.graceful_timeout
-        self.handover.leave()
+        self.handover.stop(Signals.SIGTERM)
         self.log.info("TERM: finishing what is here, for %g s at most", limit)
         self.begin_stop()
         self.keeper.final = self.premises.refuse_new_connections()
@@ -260,7 +260,7 @@ class Arbiter:
     def interrupt(self) -> None:
         """INT, QUIT: end at once."""
         if not self.hurrying:
-            self.handover.leave()
+            self.handover.stop(Signals.SIGINT)
             self.log.info("INT or QUIT: stopping at once")
             self.stop_at_once()
 
@@ -333,7 +333,7 @@ class Arbiter:
 
     def worker_changed(self, forked: "Forked", message: Changed) -> None:
         """A worker has seen that files of its application have changed."""
-        if not self.stopping:
+        if not (self.stopping or self.handover.starts):
             self.log.info("changed: %s: reloading", message.files)
             self.reload.request(monotonic())
 

@@ -108,6 +108,8 @@ def reload(arbiter: "Arbiter", *, wait: bool = False) -> Answer | Pending:
     """
     if arbiter.stopping:
         return Answer(1, "the server is stopping")
+    if arbiter.handover.starts:
+        return Answer(1, "a new master starts, and takes over by itself")
     pending = Pending()
     behind = arbiter.reload.running
     arbiter.reload.request(monotonic(), [pending])

@@ -4,6 +4,7 @@ import contextlib
 import os
 from typing import TYPE_CHECKING
 
+from tiamat.errors import ConfigError
 from tiamat.system.private_socket import PrivateSocket
 
 if TYPE_CHECKING:

@@ -53,6 +53,10 @@ class Phase(Enum):
     LEFT = "left"  # it is on its own; we go
 
 
+ENDED_WITH_US: Final = frozenset({Phase.STARTING, Phase.WATCHED, Phase.FOLLOWED})
+"""In these there is a new master, and it is not on its own."""
+
+
 class Line:
     """
     What two masters say to each other.
@@ -250,14 +254,11 @@ class Handover:
         self.leave(succession.successor)
         arbiter.begin_stop()
 
-    def leave(self, successor: int = 0) -> None:
-        """Let the service manager listen to the new master, if that serves."""
-        if self.phase is Phase.BESIDE:
-            successor = self.arbiter.premises.succession.successor
-        if successor:
-            self.phase, self.until = Phase.LEFT, math.inf
-            self.arbiter.notices.hand_over(successor)
-            self.arbiter.premises.succession.tell(BeMain())
+    def leave(self, successor: int) -> None:
+        """Let the service manager listen to the new master, which serves."""
+        self.phase, self.until = Phase.LEFT, math.inf
+        self.arbiter.notices.hand_over(successor)
+        self.arbiter.premises.succession.tell(BeMain())
 
     def end_late_successor(self, now: float) -> None:
         """The new master has taken too long, to start or to stop."""
@@ -278,23 +279,24 @@ class Handover:
         Whether a signal to the retired master was meant for the one that serves.
 
         systemd signals what it holds for the main process, which is still this one.
-        An order to stop is for both, and this one waits for the new one. Whoever
-        wants anything else needs no watch any more.
+        Whoever wants anything but to stop or to reopen the logs needs no watch any
+        more. Orders to stop: ``stop``.
         """
         pid = self.arbiter.premises.succession.successor
-        if self.phase not in {Phase.STARTING, Phase.WATCHED, Phase.FOLLOWED}:
-            return False
-        if number in STOPS:
-            if self.auto:
-                self.follow(pid, number)
-            return False
-        if self.phase is not Phase.WATCHED:
+        if self.phase is not Phase.WATCHED or number in STOPS:
             return False
         if number not in FOR_BOTH:
             self.conclude()
         if number != signal.SIGCHLD:
             os.kill(pid, number)
         return number not in FOR_BOTH
+
+    def stop(self, number: signal.Signals) -> None:
+        """This master is told to stop; and so is the new one, if it is our part."""
+        if self.phase is Phase.BESIDE:
+            self.leave(self.arbiter.premises.succession.successor)
+        elif self.auto and self.phase in ENDED_WITH_US:
+            self.follow(self.arbiter.premises.succession.successor, number)
 
     def follow(self, pid: int, number: signal.Signals) -> None:
         """The new master has to stop as well, and before us."""

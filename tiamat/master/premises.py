@@ -225,7 +225,7 @@ class Premises:
     # --- Beside another master --------------------------------------------------
 
     def take_names(self) -> None:
-        """Have the title, the paths of control socket and pid file of the only master."""
+        """Have the title, pid file and control socket of the only master."""
         self.set_title()
         self.entrance.succeed(self.config, self.log)
         path = self.config.pidfile
