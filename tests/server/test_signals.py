@@ -280,17 +280,18 @@ def test_hup_changes_addresses(serve: Serve, tmp_path: Path) -> None:
     assert not first.exists()
 
 
-def test_hup_closes_an_address_that_is_gone(serve: Serve) -> None:
+@pytest.mark.parametrize("workers", [1, 3])
+def test_hup_closes_an_address_that_is_gone(serve: Serve, workers: int) -> None:
     """
     Nobody holds it after the reload: who comes is refused, and does not hang.
     """
-    config = "bind = ['{}:0']\n"
+    config = f"workers = {workers}\nbind = ['{{}}:0']\n"
     server = serve("apps.pid:app", config=config.format("127.0.0.1"), bind="none")
     address = server.address
-    server.wait_for_log("serves")
+    server.wait_for_log("serves", times=workers)
     server.config_path.write_text(config.format("localhost"))
     server.signal(signal.SIGHUP)
-    server.wait_for_log(r"gen=1 pid=\d+ exited")
+    server.wait_for_log(r"gen=1 pid=\d+ exited", times=workers)
     server.wait_for_log(rf"no longer listening on http://127.0.0.1:{address[1]}\n")
     server.wait_for_log(r"\] listening on http://", times=2)
 

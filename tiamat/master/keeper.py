@@ -154,7 +154,8 @@ class Keeper:
             other.close()
         for mold in self.molds.all:
             mold.close()
-        for plan in (self.premises.plan, self.candidate_plan):
+        premises = self.premises
+        for plan in (premises.plan, premises.before, self.candidate_plan):
             for listener in plan.listeners.all if plan is not None else ():
                 if listener not in kept:
                     listener.close()  # else a reload could not close its address

@@ -39,6 +39,7 @@ class Premises:
 
     Attributes:
         plan: what workers are made of: settings, class, listeners.
+        before: the plan whose listeners are still here, while a reload rolls.
         log: the logs.
         succession: the other master beside this one, if any.
         entrance: where commands come in.
@@ -49,6 +50,7 @@ class Premises:
     def __init__(self, config: Config) -> None:
         kind = load_worker_class(config.worker_class, config.threads)
         self.plan = Plan(config, kind, Listeners({}))
+        self.before: Plan | None = None
         self.succession = Succession()
         self._inheritance = Inheritance()
         self._pidfile: PidFile | None = None
@@ -188,7 +190,7 @@ class Premises:
             plan.config.leave()
             before.config.enter()
             raise
-        self.plan = plan
+        self.plan, self.before = plan, before
         self.use_pidfile(pidfile)
         self.entrance.use(socket)
         self.use_log(log)
@@ -196,7 +198,7 @@ class Premises:
 
     def settle(self, before: Plan) -> None:
         """After a reload: let the addresses go that are gone, and say what is new."""
-        plan = self.plan
+        plan, self.before = self.plan, None
         removed = before.listeners.without(plan.listeners)
         for listener in removed.all:
             listener.stored = False
