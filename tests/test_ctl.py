@@ -12,6 +12,7 @@ import pytest
 from asking import command, ctl, data_of
 from conftest import Serve
 
+from tiamat.ctl import parser
 from tiamat.master.commands import COMMANDS
 
 
@@ -31,6 +32,25 @@ def test_wrong_usage_is_status_2() -> None:
     """Before anybody is asked."""
     for words in ([], ["sing"], ["scale", "many"], ["scale"], ["status", "now"]):
         assert 2 == ctl(*words).returncode, words
+
+
+def test_options_may_stand_on_either_side(tmp_path: Path) -> None:
+    """Nobody should have to remember where."""
+    for words in (
+        (f"--socket={tmp_path}/none", "status", "--json"),
+        ("--json", "status", f"--socket={tmp_path}/none"),
+        ("scale", "2", f"--socket={tmp_path}/none"),
+    ):
+        done = ctl(*words)
+
+        assert 3 == done.returncode, done.stderr
+        assert f"no server at {tmp_path}/none" in done.stderr
+
+    options = parser().parse_args(["--json", "status"])
+
+    assert options.json
+    assert not parser().parse_args(["status"]).json
+    assert parser().parse_args(["status", "--json"]).json
 
 
 def test_its_imports_are_light() -> None:

@@ -69,14 +69,13 @@ def parser() -> argparse.ArgumentParser:
     made = argparse.ArgumentParser(
         "tiamatctl", description="Ask a running Tiamat, or tell it what to do."
     )
-    made.add_argument(
-        "--socket", metavar="PATH", help="its control socket (default: look for it)"
-    )
-    made.add_argument("--json", action="store_true", help="print data for programs")
+    add_options(made, socket=None, json=False)
     commands = made.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, command in COMMANDS.items():
         summary = (command.__doc__ or "").strip().partition("\n")[0]
         one = commands.add_parser(name, help=summary, description=summary)
+        # A default would undo what stands before the command.
+        add_options(one, socket=argparse.SUPPRESS, json=argparse.SUPPRESS)
         for parameter in parameters(command):
             if parameter.flag:
                 one.add_argument(
@@ -90,6 +89,7 @@ def parser() -> argparse.ArgumentParser:
                     help=parameter.help,
                 )
     watch = commands.add_parser("top", help=TOP, description=TOP)
+    add_options(watch, socket=argparse.SUPPRESS, json=argparse.SUPPRESS)
     watch.add_argument(
         "--interval",
         type=interval,
@@ -98,6 +98,21 @@ def parser() -> argparse.ArgumentParser:
         help="how often to look (default: 1)",
     )
     return made
+
+
+def add_options(
+    to: argparse.ArgumentParser, socket: str | None, json: bool | str
+) -> None:
+    """What may stand before the command and after it, with these defaults."""
+    to.add_argument(
+        "--socket",
+        metavar="PATH",
+        default=socket,
+        help="its control socket (default: look for it)",
+    )
+    to.add_argument(
+        "--json", action="store_true", default=json, help="print data for programs"
+    )
 
 
 def interval(text: str) -> float:

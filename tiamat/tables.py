@@ -27,7 +27,7 @@ def headline(data: Mapping[str, Any]) -> str:
         f"serving {data['application']}",
         f"{data['serving']} of {data['target']} workers",
         f"generation {data['generation']}",
-        f"{data['requests']} requests",
+        f"{data['requests']} request{'' if data['requests'] == 1 else 's'}",
     ]
     if data["stopping"]:
         words.append("stopping")

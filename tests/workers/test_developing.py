@@ -142,7 +142,7 @@ def test_the_gate_is_open(serve: Serve, tmp_path: Path) -> None:
     site.write("site_app.py", "def app(environ, start_response): 1 / 0\n")
     site.wait_for("Internal Server Error")
 
-    assert "check" not in site.server.log
+    assert "/healthz" not in site.server.log
 
 
 def ask(failure: Failure, scope: dict[str, Any]) -> list[dict[str, Any]]:
