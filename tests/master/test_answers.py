@@ -3,7 +3,7 @@
 import math
 
 from tiamat.master.answers import Answer, Parameter, Pending, parameters
-from tiamat.master.reload import Outcome
+from tiamat.master.outcome import Outcome
 
 
 def test_a_pending_answer_is_known_when_somebody_knows_it() -> None:

@@ -6,7 +6,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
-    from tiamat.master.reload import Outcome
+    from tiamat.master.outcome import Outcome
 
 
 class Answer(NamedTuple):

@@ -14,7 +14,7 @@ from enum import Enum
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
-from tiamat.master.reload import Outcome
+from tiamat.master.outcome import Outcome
 from tiamat.master.roster import State
 from tiamat.system.systemd import Manager
 

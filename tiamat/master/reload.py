@@ -12,58 +12,26 @@ HUP: new settings and new code, or everything stays as it is.
    dies brings back the old settings, and workers of the old generation.
 """
 
-import contextlib
 import math
-import os
-import signal
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
-from enum import Enum
 from time import monotonic
-from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from tiamat.errors import ConfigError, TiamatError
 from tiamat.master import gate
 from tiamat.master.mold import load_here
-from tiamat.master.spawn import Forked, Plan
-from tiamat.system import signals
+from tiamat.master.outcome import REFUSALS, Outcome
+from tiamat.master.roll import Roll
+from tiamat.master.trial import Trial, new_plan
 from tiamat.system.process import status_in_words
-from tiamat.workers import load_worker_class
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tiamat.master.answers import Pending
     from tiamat.master.arbiter import Arbiter
     from tiamat.master.roster import Member
+    from tiamat.master.spawn import Forked, Plan
     from tiamat.system.messages import Checked
-    from tiamat.system.sockets import AddressInUse
-
-LIMIT: Final = 30.0
-"""Seconds that the configuration file may take."""
-
-
-ANSWER: Final = 4000
-"""The most bytes of what a trial has to say: a pipe takes as many at once."""
-
-
-class Outcome(Enum):
-    """What became of a reload; the number is an exit status."""
-
-    COMMITTED = 0
-    CONFIG_ERROR = 10
-    BOOT_FAILED = 11
-    CHECK_FAILED = 12
-    ROLLED_BACK = 13
-    SUPERSEDED = 14
-
-    def __str__(self) -> str:
-        return self.name.lower().replace("_", " ")
-
-
-REFUSALS: Final = frozenset(
-    {Outcome.CONFIG_ERROR, Outcome.BOOT_FAILED, Outcome.CHECK_FAILED}
-)
-"""Behind these all is as it was."""
 
 
 class Reload:
@@ -111,7 +79,7 @@ class Reload:
         return self.trial is not None or self.plan is not None or rolling
 
     @property
-    def before(self) -> Plan | None:
+    def before(self) -> "Plan | None":
         """What may yet be rolled back to."""
         return self.roll.before if self.roll is not None else None
 
@@ -121,8 +89,7 @@ class Reload:
         if self.plan is not None and not self.arbiter.roster.trying:
             return monotonic()
         if self.roll is not None:
-            due = not self.roll.complete and self.arbiter.roster.complete
-            return monotonic() if due else self.roll.until
+            return self.roll.deadline
         if self.gate is not None:
             return self.gate.deadline
         return self.trial.deadline if self.trial else math.inf
@@ -281,7 +248,7 @@ class Reload:
             self.refuse(Outcome.CONFIG_ERROR, str(error))
             return
         self.plan = None
-        self.roll = Roll(before, arbiter.roster.generation)
+        self.roll = Roll(arbiter.keeper, before)
         arbiter.log.info(
             "%s is ready: generation %d takes over", candidate, candidate.generation
         )
@@ -291,183 +258,15 @@ class Reload:
 
     # --- Behind the commit --------------------------------------------------------
 
-    def look_after_roll(self, roll: "Roll", now: float) -> None:
-        """Notice that every worker is a new one, and that they have proved good."""
-        arbiter = self.arbiter
-        if not roll.complete and arbiter.roster.complete:
-            watch = arbiter.premises.config.reload_watch
-            roll.until = now + watch
-            arbiter.premises.settle(roll.before)
-            arbiter.log.info(
-                "reload: every worker is of generation %d", arbiter.roster.generation
-            )
-            if self.again or not watch:
-                self.end(Outcome.COMMITTED, "every worker is a new one")
-                self.next()
-        elif now >= roll.until:
-            arbiter.log.info(
-                "reload: %s, generation %d has proved good",
-                *(Outcome.COMMITTED, arbiter.roster.generation),
-            )
-            proof = f"generation {arbiter.roster.generation} has proved good"
+    def look_after_roll(self, roll: Roll, now: float) -> None:
+        """Go on when nothing can be undone any more."""
+        if proof := roll.look_after(now, watch=not self.again):
             self.end(Outcome.COMMITTED, proof)
+            self.next()
 
     def lost(self, member: "Member") -> None:
         """A worker has died that nobody wanted to: of the new ones that is too much."""
-        roll, arbiter = self.roll, self.arbiter
-        if roll is None or member.generation != arbiter.roster.generation:
+        if self.roll is None or member.generation != self.arbiter.roster.generation:
             return
-        try:
-            before = arbiter.premises.change(self.plan_before(roll))
-        except Exception as error:  # an address, a file, a logger class
-            arbiter.log.error("reload: can't go back, so going on: %s", error)
-            self.end(Outcome.COMMITTED, f"can't go back though {member} died: {error}")
-            self.next()
-            return
-        arbiter.log.error(
-            "reload: %s to generation %d, since %s died",
-            *(Outcome.ROLLED_BACK, roll.generation, member),
-        )
-        arbiter.roster.roll_back(roll.generation)
-        arbiter.premises.settle(before)
-        arbiter.keeper.set_target(arbiter.premises.config.workers)
-        self.end(
-            Outcome.ROLLED_BACK,
-            f"generation {roll.generation} is in force again, since {member} died",
-        )
+        self.end(*self.roll.undo(member))
         self.next()
-
-    def plan_before(self, roll: "Roll") -> Plan:
-        """
-        What the workers of the old generation were made of.
-
-        Raises:
-            TiamatError: an address of theirs was given up, and is taken by now.
-        """
-        old = roll.before
-        if not roll.complete:
-            return old
-        listeners = self.arbiter.premises.plan.listeners.rebound(old.config, never)
-        return replace(old, listeners=listeners)
-
-
-class Roll:
-    """
-    A reload that is in force, as long as it can be undone.
-
-    Attributes:
-        before: what the old workers are made of.
-        generation: of them.
-        until: when the new ones have proved good; infinite until all are new.
-    """
-
-    def __init__(self, before: Plan, generation: int) -> None:
-        self.before = before
-        self.generation = generation
-        self.until = math.inf
-
-    @property
-    def complete(self) -> bool:
-        """Whether every worker is a new one."""
-        return self.until < math.inf
-
-
-class Trial:
-    """
-    A process that reads the settings, to see whether that can be done.
-
-    Attributes:
-        pid: of it.
-        deadline: when it must have finished.
-    """
-
-    def __init__(self, plan: Plan, now: float) -> None:
-        self._reader, writer = os.pipe()
-        os.set_blocking(self._reader, False)
-        self.deadline = now + LIMIT
-        try:
-            self.pid = signals.fork()
-        except OSError:
-            os.close(self._reader)
-            os.close(writer)
-            raise
-        if self.pid == 0:
-            text = read_and_complain(plan)
-            os.write(writer, b"=" + text.encode("utf-8", "replace")[:ANSWER])
-            os._exit(0)
-        os.close(writer)
-
-    def kill(self) -> None:
-        """End it; it is not reaped yet."""
-        os.kill(self.pid, signal.SIGKILL)
-
-    def result(self, ended: str) -> str:
-        """What is wrong, or nothing; *ended* is how it did, in words."""
-        answer = b""
-        with contextlib.suppress(BlockingIOError):  # a process of its own has the pipe
-            answer = os.read(self._reader, ANSWER)
-        os.close(self._reader)
-        if answer:
-            return answer[1:].decode("utf-8", "replace")
-        return f"the process that tried the settings was {ended}"
-
-
-def read_and_complain(plan: Plan) -> str:
-    """Read the settings again; what is wrong with them, or nothing."""
-    try:
-        config = plan.config.read_again()
-        load_worker_class(config.worker_class, config.threads)
-    except TiamatError as error:
-        return str(error)
-    except BaseException as error:  # sys.exit() in the file is an error like others
-        return f"{type(error).__name__}: {error}"
-    return ""
-
-
-def new_plan(plan: Plan, most: int) -> Plan:
-    """
-    What workers are made of from the settings as they stand now.
-
-    New addresses are bound.
-
-    Args:
-        plan: what they are made of until now.
-        most: how many of them there may be.
-
-    Raises:
-        TiamatError: it can't be had; nothing has changed.
-    """
-    with alarm(LIMIT):
-        try:
-            config = plan.config.read_again()
-        except TiamatError:
-            raise
-        except BaseException as error:
-            raise ConfigError(f"{type(error).__name__}: {error}") from error
-    if config.workers > most:
-        config.refuse(
-            "workers", f"is more than {most}, the most until a re-exec (USR2)"
-        )
-    worker_class = load_worker_class(config.worker_class, config.threads)
-    return Plan(config, worker_class, plan.listeners.rebound(config, never))
-
-
-def never(error: "AddressInUse") -> bool:
-    """Don't wait for an address: the server has others, and goes on with them."""
-    return False
-
-
-@contextlib.contextmanager
-def alarm(limit: float) -> Iterator[None]:
-    """Raise TimeoutError in here after *limit* seconds."""
-
-    def ring(number: int, frame: FrameType | None) -> None:
-        raise TimeoutError(f"not done in {limit:g} seconds")
-
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, limit)
-    try:
-        yield
-    finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
