@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tiamat.config import Config
-from tiamat.master.roster import Member, State
+from tiamat.master.member import Member, State
 from tiamat.master.spawn import Forked
 from tiamat.observe.log import Log
 from tiamat.system.channel import Channel

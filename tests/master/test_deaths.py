@@ -10,7 +10,7 @@ import pytest
 from children import child
 
 from tiamat.master.deaths import ATTEMPTS, failure_of_start, report
-from tiamat.master.roster import State
+from tiamat.master.member import State
 from tiamat.system.messages import Failed
 
 EXITED = 0

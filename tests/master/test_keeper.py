@@ -7,7 +7,7 @@ import pytest
 
 from tiamat.config import Config
 from tiamat.master.keeper import why_late
-from tiamat.master.roster import State
+from tiamat.master.member import State
 
 # A keeper whose workers say "Ready" and wait.
 PROLOGUE = """
@@ -15,7 +15,7 @@ import os, select, signal
 from tiamat.config import Config
 from tiamat.master.arbiter import Arbiter
 from tiamat.master.keeper import TURN_MESSAGES
-from tiamat.master.roster import State
+from tiamat.master.member import State
 from tiamat.system.messages import Ready, Retiring
 from tiamat.workers.base import Worker
 

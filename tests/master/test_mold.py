@@ -14,8 +14,8 @@ from tiamat.config import Config
 from tiamat.errors import AppError
 from tiamat.master import mold as molding
 from tiamat.master.listeners import Listeners
+from tiamat.master.member import Event, Member, State
 from tiamat.master.mold import Mold, load_here
-from tiamat.master.roster import Event, Member, State
 from tiamat.master.spawn import Ends, Plan
 from tiamat.observe.log import Log
 from tiamat.system import sockets

@@ -17,8 +17,8 @@ from service_manager import Manager
 
 from tiamat.config import Config
 from tiamat.master.arbiter import Arbiter
+from tiamat.master.member import Member, State
 from tiamat.master.notices import Notices, Told
-from tiamat.master.roster import Member, State
 from tiamat.system.systemd import store_name
 
 FLAG = """

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from children import child
 
-from tiamat.master.roster import State
+from tiamat.master.member import State
 from tiamat.master.spawn import STATES
 from tiamat.system.scoreboard import STATE
 
@@ -17,7 +17,7 @@ import os, resource, select, sys
 from tiamat.config import Config
 from tiamat.errors import StartupError
 from tiamat.master.arbiter import Arbiter
-from tiamat.master.roster import Member
+from tiamat.master.member import Member
 from tiamat.master.spawn import Plan, spawn
 from tiamat.master.listeners import Listeners
 from tiamat.system.messages import Retiring

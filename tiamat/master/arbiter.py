@@ -13,11 +13,12 @@ from tiamat.master import deaths
 from tiamat.master.control import Control
 from tiamat.master.handover import Handover
 from tiamat.master.keeper import TURN_MESSAGES, Keeper
+from tiamat.master.member import State
 from tiamat.master.mold import load_here
 from tiamat.master.notices import Notices
 from tiamat.master.premises import Premises
 from tiamat.master.reload import Reload
-from tiamat.master.roster import Roster, State
+from tiamat.master.roster import Roster
 from tiamat.master.server import Server
 from tiamat.system import process
 from tiamat.system.messages import (

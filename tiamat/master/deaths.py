@@ -7,7 +7,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from tiamat.errors import AppError, StartupError, TiamatError
-from tiamat.master.roster import State
+from tiamat.master.member import State
 from tiamat.master.spawn import NO_REQUEST
 from tiamat.system.process import status_in_words
 from tiamat.workers.base import ABORTED

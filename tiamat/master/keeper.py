@@ -13,9 +13,10 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.master import deaths
+from tiamat.master.member import Member, State
 from tiamat.master.mold import Mold
 from tiamat.master.molds import Molds
-from tiamat.master.roster import Admit, Member, Retire, Roster, Spawn, State, Task
+from tiamat.master.roster import Admit, Retire, Roster, Spawn, Task
 from tiamat.master.silence import Condemned
 from tiamat.master.spawn import Forked, Plan, spawn
 from tiamat.system import cgroup

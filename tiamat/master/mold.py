@@ -15,7 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from tiamat.master.listeners import Listeners
-from tiamat.master.roster import Event, Member, State
+from tiamat.master.member import Event, Member, State
 from tiamat.master.spawn import NO_REQUEST, Ends, Forked, Plan, join, read_pipe
 from tiamat.system.channel import FDS_LIMIT, Channel
 from tiamat.system.messages import (

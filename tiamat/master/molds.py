@@ -19,8 +19,9 @@ from tiamat.errors import TiamatError
 from tiamat.master import mold as molding
 from tiamat.master.casting import Caster
 from tiamat.master.listeners import Listeners
+from tiamat.master.member import Event, Member, State
 from tiamat.master.mold import Mold
-from tiamat.master.roster import PROVEN, Event, Member, Slot, State
+from tiamat.master.roster import PROVEN, Slot
 from tiamat.master.silence import Condemned
 from tiamat.master.spawn import Ends, Plan
 from tiamat.system import process, signals

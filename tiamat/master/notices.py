@@ -14,8 +14,8 @@ from enum import Enum
 from time import monotonic
 from typing import TYPE_CHECKING, Final
 
+from tiamat.master.member import State
 from tiamat.master.outcome import Outcome
-from tiamat.master.roster import State
 from tiamat.system.systemd import Manager
 
 if TYPE_CHECKING:

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tiamat.master.answers import Pending
     from tiamat.master.arbiter import Arbiter
-    from tiamat.master.roster import Member
+    from tiamat.master.member import Member
     from tiamat.master.spawn import Forked, Plan
     from tiamat.system.messages import Checked
 

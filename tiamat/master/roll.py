@@ -16,7 +16,7 @@ from tiamat.master.trial import never
 
 if TYPE_CHECKING:
     from tiamat.master.keeper import Keeper
-    from tiamat.master.roster import Member
+    from tiamat.master.member import Member
 
 
 class Roll:

@@ -9,41 +9,9 @@ been silent or slow for too long. All times are points on the monotonic clock.
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from enum import Enum
 from typing import Final, TypeAlias
 
-
-class State(Enum):
-    """Where a worker is in its life."""
-
-    BOOTING = "booting"  # forked; the application isn't loaded yet
-    READY = "ready"  # application loaded; not accepting yet
-    SERVING = "serving"  # accepting connections
-    DRAINING = "draining"  # finishing what it has, accepting nothing
-    KILLED = "killed"  # condemned: its stack is asked for, then SIGKILL
-    GONE = "gone"  # reaped
-
-
-class Event(Enum):
-    """What may happen to a worker."""
-
-    READY = "ready"  # its message on the channel
-    ADMIT = "admit"  # we let it accept
-    RETIRE = "retire"  # reload, TTOU, max_requests, stop
-    SILENT = "silent"  # too slow: no heartbeat, not booted, not drained in time
-    EXIT = "exit"  # waitpid() returned it
-
-
-B, R, S, D, K, G = State
-TRANSITIONS: Final[dict[State, dict[Event, State]]] = {
-    B: {Event.READY: R, Event.RETIRE: D, Event.SILENT: K, Event.EXIT: G},
-    R: {Event.ADMIT: S, Event.RETIRE: D, Event.SILENT: K, Event.EXIT: G},
-    S: {Event.RETIRE: D, Event.SILENT: K, Event.EXIT: G},
-    # READY: it was retired while it booted.
-    D: {Event.READY: D, Event.RETIRE: D, Event.SILENT: K, Event.EXIT: G},
-    K: {Event.READY: K, Event.RETIRE: K, Event.SILENT: K, Event.EXIT: G},
-    G: {},
-}
+from tiamat.master.member import Event, Member, State
 
 BACK_OFF: Final = (0.0, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0)
 """Seconds until a slot gets its next worker after 1, 2, 3 … failures in a row."""
@@ -52,65 +20,6 @@ CANDIDATE_SLOT: Final = 0
 
 PROVEN: Final = 60.0
 """A worker that has served for so many seconds was no failure of its slot."""
-
-
-@dataclass(slots=True, eq=False)
-class Member:
-    """
-    One process of the roster.
-
-    Attributes:
-        slot: its place.
-        generation: how many reloads there were before it.
-        pid: of the process.
-        state: where it is in its life.
-        due: why it shall be replaced; empty if it shall not.
-        candidate: whether a reload stands or falls with it.
-        since: when it came into its state.
-        deadline: when it must have left it: to boot, to drain.
-        heartbeat: the last one that is known.
-        admitted_at: when it was let accept.
-    """
-
-    slot: int
-    generation: int
-    pid: int
-    since: float
-    deadline: float = math.inf
-    state: State = State.BOOTING
-    due: str = ""
-    candidate: bool = False
-    heartbeat: float = 0.0
-    admitted_at: float = math.inf
-
-    @property
-    def name(self) -> str:
-        """What the log calls it."""
-        return f"worker {self.slot} gen={self.generation} pid={self.pid}"
-
-    def __str__(self) -> str:
-        return self.name
-
-    @property
-    def stays(self) -> bool:
-        """Whether it serves, or will, and nobody wants it replaced."""
-        return self.state in {B, R, S} and not self.due
-
-    @property
-    def wanted(self) -> bool:
-        """Whether its end, now, would be a loss."""
-        return self.state is not D and not self.due
-
-    def move(self, event: Event, now: float) -> None:
-        """
-        Note an event.
-
-        Raises:
-            KeyError: it can't happen in this state.
-        """
-        state = TRANSITIONS[self.state][event]
-        if state is not self.state:
-            self.state, self.since = state, now
 
 
 @dataclass(slots=True, eq=False)
@@ -131,7 +40,7 @@ class Slot:
     @property
     def serves(self) -> bool:
         """Whether a worker of it accepts connections."""
-        return any(member.state is S for member in self.members)
+        return any(member.serves for member in self.members)
 
     def fail(self, now: float) -> float:
         """Note that a worker was lost; return how long to wait for the next one."""
@@ -223,7 +132,7 @@ class Roster:
     def complete(self) -> bool:
         """Whether every slot is served by a worker that stays."""
         return all(
-            any(member.stays and member.state is S for member in slot.members)
+            any(member.stays and member.serves for member in slot.members)
             for slot in map(self.slot, range(self.target))
         )
 
@@ -236,7 +145,7 @@ class Roster:
     def ready(self, member: Member, now: float) -> None:
         """A worker has loaded the application."""
         member.move(Event.READY, now)
-        if member.state is R:
+        if member.state is State.READY:
             member.deadline = math.inf
 
     def commit(self, candidate: Member) -> None:
@@ -277,7 +186,7 @@ class Roster:
         """A worker was told to drain, until *deadline*."""
         member.move(Event.RETIRE, now)
         member.due = member.due or "retired"
-        if member.state is D:
+        if member.state is State.DRAINING:
             member.deadline = min(member.deadline, deadline)
 
     def condemned(self, member: Member, now: float) -> None:
@@ -332,7 +241,7 @@ class Roster:
         """
         for slot in list(self.slots.values()):
             for member in slot.members if slot.number >= self.target else ():
-                if member.state in {B, R, S} and not member.candidate:
+                if member.can_retire and not member.candidate:
                     yield Retire(member, member.due or self.why_fewer)
         for number in range(self.target):
             yield from self._tasks_of(self.slot(number), now)
@@ -344,11 +253,11 @@ class Roster:
         """Keep one good worker in *slot*: admit it, then retire the others."""
         good = [m for m in slot.members if m.stays and not m.candidate]
         for member in good:
-            if member.state is R:
+            if member.state is State.READY:
                 yield Admit(member)
-        if any(member.state is S for member in good):
+        if any(member.serves for member in good):
             for member in slot.members:
-                if member.due and member.state in {B, R, S}:
+                if member.due and member.can_retire:
                     yield Retire(member, member.due)
         elif not good and now >= slot.retry_at and not self._kept_free(slot):
             if slot.serves or self.max_surge == 0:
@@ -367,7 +276,7 @@ class Roster:
             yield spawn
         elif self.max_surge == 0 and self._unavailable() < self.max_unavailable:
             for member in slot.members:
-                if member.state in {B, R, S} and not member.candidate:
+                if member.can_retire and not member.candidate:
                     yield Retire(member, member.due or "reload")
 
     def _unavailable(self) -> int:
@@ -386,12 +295,12 @@ class Roster:
                 ever.
         """
         for member in self.members():
-            if member.state in {S, D} and timeout:
+            if member.beats and timeout:
                 silence = now - self._heard(member)
                 if silence > timeout:
                     yield member, silence
                     continue
-            if member.state in {B, D} and now >= member.deadline:
+            if member.hurries and now >= member.deadline:
                 yield member, now - member.since
 
     def _heard(self, member: Member) -> float:
@@ -405,8 +314,8 @@ class Roster:
             if slot.number < self.target and slot.retry_at > now:
                 points.append(slot.retry_at)
             for member in slot.members:
-                if member.state in {B, D}:
+                if member.hurries:
                     points.append(member.deadline)
-                if member.state in {S, D} and timeout:
+                if member.beats and timeout:
                     points.append(self._heard(member) + timeout)
         return min(points)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from tiamat.config import Config
 from tiamat.errors import TiamatError
 from tiamat.master.listeners import Listeners
-from tiamat.master.roster import Member, State
+from tiamat.master.member import Member, State
 from tiamat.master.server import Server
 from tiamat.system import process, signals
 from tiamat.system.channel import Channel
