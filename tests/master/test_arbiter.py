@@ -1,14 +1,11 @@
 """The master as a whole: what it says, which hooks it calls, how it ends."""
 
-import signal
 from pathlib import Path
 
 from conftest import Serve
 from running import wait_until
 
 from tiamat import __version__
-from tiamat.config import Config
-from tiamat.master.arbiter import Arbiter
 
 HOOKS = """
 def note(*words):
@@ -78,37 +75,6 @@ def test_a_hook_that_refuses_the_start_ends_it(serve: Serve) -> None:
     assert "serves" not in server.log
 
 
-def test_the_last_worker_is_not_removed(tmp_path: Path) -> None:
-    """TTOU below one is no server; WINCH is for that."""
-    path = tmp_path / "error.log"
-    arbiter = Arbiter(Config(workers=1, errorlog=str(path)))
-    arbiter.premises.open_log()
-    targets = []
-    for order in (arbiter.remove_worker, arbiter.add_worker, arbiter.remove_worker):
-        order()
-        targets.append(arbiter.roster.target)
-    arbiter.remove_worker()
-    arbiter.stop()
-
-    assert [1, 2, 1] == targets
-    assert 1 == arbiter.server.num_workers
-    assert 1 == path.read_text().count("TTOU: 1 worker from now on")
-
-
-def test_there_are_no_more_workers_than_there_is_room_for(tmp_path: Path) -> None:
-    """Each has two rows of the scoreboard, one for whoever replaces it."""
-    path = tmp_path / "error.log"
-    arbiter = Arbiter(Config(workers=1, errorlog=str(path)))
-    arbiter.premises.open_log()
-    arbiter.roster.target = 128
-    arbiter.add_worker()
-    arbiter.stop()
-
-    assert 128 == arbiter.roster.target
-    assert "TTIN: 128 workers are the most until a re-exec\n" in path.read_text()
-    assert 400 == Arbiter(Config(workers=100)).keeper.most
-
-
 def test_the_pid_file_lives_as_long_as_the_master(serve: Serve, tmp_path: Path) -> None:
     """A second server with the same file does not start, and says why."""
     path = tmp_path / "tiamat.pid"
@@ -126,22 +92,6 @@ def test_the_pid_file_lives_as_long_as_the_master(serve: Serve, tmp_path: Path) 
     server.stop()
 
     assert not path.exists()
-
-
-def test_a_second_order_to_stop_is_no_other_one(serve: Serve) -> None:
-    """TERM and TERM again finish what is here; INT after TERM ends at once."""
-    server = serve("apps.slow:app", "--workers=1")
-    client = server.begin("/?600")
-    server.signal(signal.SIGTERM)
-    server.wait_for_log("TERM: finishing what is here")
-    server.signal(signal.SIGTERM)
-    server.signal(signal.SIGINT)
-    server.wait_for_log("INT or QUIT: stopping at once")
-
-    assert 0 == server.wait_for_exit()
-    assert 1 == server.log.count("TERM: finishing")
-
-    client.close()
 
 
 def test_a_process_of_somebody_else_is_reaped_and_no_more(serve: Serve) -> None:

@@ -5,7 +5,6 @@ import math
 import os
 import selectors
 import time
-from signal import Signals
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,6 +15,7 @@ from tiamat.master.keeper import TURN_MESSAGES, Keeper
 from tiamat.master.member import State
 from tiamat.master.mold import load_here
 from tiamat.master.notices import Notices
+from tiamat.master.orders import ORDERS
 from tiamat.master.premises import Premises
 from tiamat.master.reload import Reload
 from tiamat.master.roster import Roster
@@ -27,7 +27,6 @@ from tiamat.system.messages import (
     Checked,
     Failed,
     Ready,
-    Reopen,
     Retiring,
     Stack,
 )
@@ -82,18 +81,6 @@ class Arbiter:
         self.stopping = False
         self.hurrying = False
         self.failure: TiamatError | None = None
-        self.signals: dict[Signals, Callable[[], None]] = {
-            Signals.SIGTERM: self.terminate,
-            Signals.SIGINT: self.interrupt,
-            Signals.SIGQUIT: self.interrupt,
-            Signals.SIGHUP: self.hang_up,
-            Signals.SIGTTIN: self.add_worker,
-            Signals.SIGTTOU: self.remove_worker,
-            Signals.SIGWINCH: self.remove_all_workers,
-            Signals.SIGUSR1: self.reopen_logs,
-            Signals.SIGUSR2: self.start_new_master,
-            Signals.SIGCHLD: self.reap,
-        }
         self.messages: dict[type, Callable[[Forked, Any], None]] = {
             Ready: self.worker_ready,
             Retiring: self.worker_retiring,
@@ -142,7 +129,7 @@ class Arbiter:
                 self.listen(forked)
             while (number := self.inbox.take()) is not None:
                 if not self.handover.passes_on(number):
-                    self.signals[number]()
+                    ORDERS[number](self)
             self.reap()
             self.control.serve(monotonic())
 
@@ -189,7 +176,7 @@ class Arbiter:
             self.notices.open()
             premises.open()
             hooks.must(config, "on_starting", self.server)
-            self.inbox.catch(self.signals)
+            self.inbox.catch(ORDERS)
             self.keeper.selector.register(self.inbox, selectors.EVENT_READ)
             self.handover.line.open()
             premises.listen(self.inbox)
@@ -243,73 +230,6 @@ class Arbiter:
         self.premises.succession.tell(Failed(failure.exit_status, str(failure)))
         self.log.error("no worker can boot; exit status %d", failure.exit_status)
         self.stop_at_once()
-
-    # --- Signals ------------------------------------------------------------------
-
-    def terminate(self) -> None:
-        """TERM: finish what is here, and what the kernel has accepted for us; end."""
-        if self.stopping:
-            return
-        limit = self.premises.config.graceful_timeout
-        self.handover.stop(Signals.SIGTERM)
-        self.log.info("TERM: finishing what is here, for %g s at most", limit)
-        self.begin_stop()
-        self.keeper.final = self.premises.refuse_new_connections()
-        self.keeper.keep()
-        self.premises.close_listeners()
-
-    def interrupt(self) -> None:
-        """INT, QUIT: end at once."""
-        if not self.hurrying:
-            self.handover.stop(Signals.SIGINT)
-            self.log.info("INT or QUIT: stopping at once")
-            self.stop_at_once()
-
-    def hang_up(self) -> None:
-        """HUP: new settings and new code, in new workers."""
-        if not self.stopping:
-            self.notices.hung_up = True
-            if self.handover.starts:
-                self.log.error("HUP: refused while a new master starts")
-                return
-            self.log.info("HUP: reloading")
-            self.reload.request(monotonic())
-
-    def add_worker(self) -> None:
-        """TTIN: one worker more."""
-        most = self.keeper.most
-        if self.roster.target >= most:
-            self.log.error("TTIN: %d workers are the most until a re-exec", most)
-        elif not self.stopping:
-            self.keeper.set_target(self.roster.target + 1)
-            self.log.info("TTIN: %s from now on", self.roster.target_in_words)
-
-    def remove_worker(self) -> None:
-        """TTOU: one worker fewer, but not the last one."""
-        if self.roster.target > 1:
-            self.keeper.set_target(self.roster.target - 1)
-            self.log.info("TTOU: %s from now on", self.roster.target_in_words)
-
-    def remove_all_workers(self) -> None:
-        """WINCH: no workers, until HUP or TTIN; not if it is a terminal's own."""
-        if not self.stopping and not process.in_foreground():
-            self.log.info("WINCH: no workers from now on")
-            self.reload.supersede()
-            self.keeper.set_target(0)
-
-    def reopen_logs(self) -> None:
-        """USR1: the log files were rotated."""
-        self.log.reopen()
-        self.log.info("USR1: logs reopened")
-        for forked in self.keeper.workers.values():
-            if not forked.send(Reopen()):
-                forked.kill(Signals.SIGUSR1)
-        self.keeper.molds.send(Reopen())
-
-    def start_new_master(self) -> None:
-        """USR2: a new master beside this one, on the same listeners."""
-        if not self.stopping:
-            self.handover.begin()
 
     # --- Workers ------------------------------------------------------------------
 

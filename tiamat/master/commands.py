@@ -172,7 +172,9 @@ def stack(arbiter: "Arbiter", slot: int) -> Answer | Pending:
 
 def reopen(arbiter: "Arbiter") -> Answer:
     """Open the log files again, after they were rotated."""
-    arbiter.reopen_logs()
+    from tiamat.master import orders
+
+    orders.reopen_logs(arbiter)
     return Answer(0, "the logs are open again")
 
 
@@ -183,10 +185,12 @@ def stop(arbiter: "Arbiter", *, now: bool = False) -> Answer:
     Args:
         now: finish nothing.
     """
+    from tiamat.master import orders
+
     if now:
-        arbiter.interrupt()
+        orders.interrupt(arbiter)
         return Answer(0, "stopping at once")
-    arbiter.terminate()
+    orders.terminate(arbiter)
     limit = arbiter.premises.config.graceful_timeout
     return Answer(0, f"stopping, within {limit:g} s")
 
