@@ -86,7 +86,7 @@ def test_a_hub_that_c_code_blocks_is_noticed(serve: Serve) -> None:
     """
     The log has stack and request, the worker is replaced, the other one serves on.
     """
-    server = green(serve, "--workers=2", "--timeout=3")
+    server = green(serve, "--workers=2", "--timeout=6")
     server.wait_for_log(r"pid=\d+ serves", times=2)
     with server_begin(server, "/block?1000"), Load(server.address) as load:
         server.wait_for_log(
@@ -95,7 +95,7 @@ def test_a_hub_that_c_code_blocks_is_noticed(serve: Serve) -> None:
         server.wait_for_log(r"pid=\d+ serves", times=3)
         load.wait_for_requests()
 
-    assert [] == load.losses
+    assert [] == load.losses, server.log
 
 
 def test_a_hub_without_a_breath_is_noticed(serve: Serve) -> None:

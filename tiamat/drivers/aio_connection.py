@@ -49,13 +49,15 @@ class AioConnection(asyncio.Protocol):
         full: The transport holds more than its high mark.
         deadline: Point on the monotonic clock at which our patience ends.
         head: Whether that is for a head, which gets a 408.
+        draining: It shall close behind the next response that begins.
+        left: Told of each cycle whose application has returned.
         waiters: To be woken when something happened here.
     """
 
     __slots__ = (
         "_began", "_closing", "_paused", "_skip_to", "_stalled_at", "_unsent", "base",
-        "client", "cycle", "deadline", "ended", "full", "gone", "head", "http", "peer",
-        "server", "transport", "waiters",
+        "client", "cycle", "deadline", "draining", "ended", "full", "gone", "head",
+        "http", "left", "peer", "server", "transport", "waiters",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -77,6 +79,8 @@ class AioConnection(asyncio.Protocol):
         self.full = False
         self.head = True
         self.deadline = time.monotonic() + service.timeouts.header
+        self.draining = server.draining or not service.timeouts.keepalive
+        self.left = server.left
         self._closing = False
         self._paused = False
         self._unsent = 0  # bytes that waited for the peer at the last sweep
@@ -258,11 +262,6 @@ class AioConnection(asyncio.Protocol):
 
     # What cycles call
 
-    @property
-    def draining(self) -> bool:
-        """Whether the connection shall close behind the response that begins."""
-        return self.server.draining or not self.server.service.timeouts.keepalive
-
     def write(self, *buffers: bytes) -> None:
         """Send, or have the transport keep what the socket doesn't take."""
         if len(buffers) == 1:
@@ -335,10 +334,6 @@ class AioConnection(asyncio.Protocol):
         else:
             self._skip_to = cycle.request.body_size + UNWANTED
             server.loop.call_soon(self.proceed)
-
-    def left(self, cycle: Cycle) -> None:
-        """The application has returned."""
-        self.server.left(cycle)
 
     def proceed(self) -> None:
         """
@@ -479,7 +474,8 @@ class AioConnection(asyncio.Protocol):
         return self.deadline - (timeouts.header if self.head else timeouts.keepalive)
 
     def retire(self, idle_until: float) -> None:
-        """An idle connection waits less long for its next request."""
+        """The worker drains: who is idle waits less long for the next request."""
+        self.draining = True
         if self.cycle is None and self.http.empty:
             self.deadline = min(self.deadline, idle_until)
 

@@ -38,23 +38,23 @@ class Stream(Protocol):
         gone: Nothing can be sent any more.
         ended: The peer sends no more, or what it sent is broken.
         full: So much waits for the reader that ``drain`` is to be awaited.
-        draining: The connection shall close behind this response.
+        draining: It shall close behind the next response that begins.
+        left: Told of each cycle whose application has returned.
     """
 
     gone: bool
     ended: bool
     full: bool
+    draining: bool
 
     @property
-    def draining(self) -> bool: ...
-
+    def left(self) -> "Callable[[Cycle], None]": ...
     def write(self, *buffers: bytes) -> None: ...
     def write_on(self, *buffers: bytes) -> None: ...
     def taken(self) -> None: ...
     def invite(self) -> None: ...
     def streaming(self, cycle: "Cycle", /) -> None: ...
     def responded(self, cycle: "Cycle", /) -> None: ...
-    def left(self, cycle: "Cycle", /) -> None: ...
     async def more(self) -> None: ...
     async def drain(self) -> None: ...
     async def send_file(self, fileno: int, offset: int, count: int) -> None: ...
@@ -203,7 +203,11 @@ class Cycle:
     # Steps
 
     def _body(self, message: Message, *, last: bool) -> None:
-        """Write a piece of the body, behind the head if that hasn't gone yet."""
+        """
+        Write a piece of the body, behind the head if that hasn't gone yet.
+
+        Hot: once per response, with what ``_choose_keep_alive`` and ``_end`` do.
+        """
         body = message.get("body", b"")
         response = self.response
         stream = self.stream
@@ -215,7 +219,9 @@ class Cycle:
             if buffers:
                 stream.write_on(*buffers)
         elif last and len(body) <= _SMALL:
-            self._choose_keep_alive()
+            request = self.request
+            if not request.complete or request.expect_continue or stream.draining:
+                self._choose_keep_alive()
             common = self._gateway.common.lines
             try:
                 data = response.whole(self._status, self._headers, common, body)
@@ -230,7 +236,10 @@ class Cycle:
                 buffers = (*buffers, response.end())
             stream.write(head, *buffers)
         if last:
-            self._end()
+            self.over = True
+            if response.faulty:
+                self._complain()
+            stream.responded(self)
 
     def _head(self, size: int) -> bytes:
         """The head of a response that isn't one write; *size* as for ``start``."""
