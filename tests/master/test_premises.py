@@ -55,50 +55,6 @@ def test_a_worker_class_that_is_not_known_is_no_premises() -> None:
         Premises(Config(worker_class="snyc"))
 
 
-def test_the_pid_file_names_the_master_and_goes_with_it(
-    premises: Open, tmp_path: Path
-) -> None:
-    """Its number, a newline, and no file afterwards."""
-    path = tmp_path / "tiamat.pid"
-    one = premises(pidfile=str(path))
-    one.take_pidfile()
-
-    assert f"{os.getpid()}\n" == path.read_text()
-
-    one.close(0)
-
-    assert not path.exists()
-
-
-def test_another_pid_file_takes_the_place_of_the_first(
-    premises: Open, tmp_path: Path
-) -> None:
-    """A reload may move it; it may be asked for twice."""
-    first, second = tmp_path / "first.pid", tmp_path / "second.pid"
-    one = premises(pidfile=str(first))
-    one.take_pidfile()
-    one.config.put("pidfile", str(second), "the test")
-    one.take_pidfile()
-    one.take_pidfile()
-
-    assert [False, True] == [first.exists(), second.exists()]
-
-
-def test_a_pid_file_that_can_not_be_had_leaves_the_first(
-    premises: Open, tmp_path: Path
-) -> None:
-    """The master is still found where it was."""
-    first = tmp_path / "first.pid"
-    one = premises(pidfile=str(first))
-    one.take_pidfile()
-    one.config.put("pidfile", str(tmp_path / "nowhere" / "second.pid"), "the test")
-
-    with pytest.raises(ConfigError, match="can't write the pid file"):
-        one.take_pidfile()
-
-    assert first.exists()
-
-
 def test_the_younger_of_two_masters_has_a_pid_file_of_its_own(
     premises: Open, tmp_path: Path
 ) -> None:
@@ -106,7 +62,7 @@ def test_the_younger_of_two_masters_has_a_pid_file_of_its_own(
     path = tmp_path / "tiamat.pid"
     one = premises(pidfile=str(path))
     one.succession = Succession(predecessor=os.getppid())
-    one.take_pidfile()
+    one.pidfile.use(one.pidfile.of(one.config, one.succession.suffix))
 
     assert (tmp_path / "tiamat.pid.2").exists()
     assert not path.exists()
@@ -116,24 +72,6 @@ def test_the_younger_of_two_masters_has_a_pid_file_of_its_own(
 
     assert path.exists()
     assert not (tmp_path / "tiamat.pid.2").exists()
-
-
-def test_a_pid_file_that_another_master_had_is_ours_again(
-    premises: Open, tmp_path: Path
-) -> None:
-    """It had taken the name, and is gone; what it left is replaced."""
-    path = tmp_path / "tiamat.pid"
-    one = premises(pidfile=str(path))
-    one.take_pidfile()
-    other = tmp_path / "tiamat.pid.2"
-    other.write_text("4711\n")
-    other.rename(path)
-    other.write_text("4711\n")
-    one.take_names()
-    one.tidy_up_for_successor()
-
-    assert f"{os.getpid()}\n" == path.read_text()
-    assert not other.exists()
 
 
 def test_other_settings_bring_another_log_and_other_addresses(

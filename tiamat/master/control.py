@@ -111,7 +111,7 @@ class Control:
 
     def follow(self, now: float) -> None:
         """Listen where the settings say; a reload may have changed that."""
-        entrance = self.arbiter.premises.entrance.socket
+        entrance = self.arbiter.premises.entrance.file
         if self._resume_at <= now:
             self._resume_at = math.inf
         if entrance is self._listening or self._resume_at < math.inf:
@@ -257,7 +257,7 @@ class Control:
         for client in self.clients:
             client.sock.close()
         self.clients.clear()
-        if (entrance := self.arbiter.premises.entrance.socket) is not None:
+        if (entrance := self.arbiter.premises.entrance.file) is not None:
             entrance.close()
         if self.selector is not None:
             self.selector.close()

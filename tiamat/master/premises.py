@@ -1,7 +1,6 @@
 """What the master holds while it lives: logs, pid file, listeners, its name."""
 
 import atexit
-import contextlib
 import os
 import select
 import signal
@@ -11,14 +10,13 @@ from typing import TYPE_CHECKING, Final
 import tiamat
 from tiamat.config import Config
 from tiamat.errors import BindError, TiamatError
-from tiamat.master.entrance import Entrance
+from tiamat.master import belongings
 from tiamat.master.listeners import Listeners
 from tiamat.master.reexec import Inheritance, Succession, inheritance
 from tiamat.master.spawn import Plan
 from tiamat.observe.log import Log
 from tiamat.system import process
 from tiamat.system.messages import Failed
-from tiamat.system.pidfile import PidFile
 from tiamat.workers import load_worker_class
 
 if TYPE_CHECKING:
@@ -42,6 +40,7 @@ class Premises:
         before: the plan whose listeners are still here, while a reload rolls.
         log: the logs.
         succession: the other master beside this one, if any.
+        pidfile: the file that names the master.
         entrance: where commands come in.
     """
 
@@ -53,8 +52,8 @@ class Premises:
         self.before: Plan | None = None
         self.succession = Succession()
         self._inheritance = Inheritance()
-        self._pidfile: PidFile | None = None
-        self.entrance = Entrance()
+        self.pidfile = belongings.pidfile()
+        self.entrance = belongings.entrance()
         self._command = -1
 
     @property
@@ -78,8 +77,9 @@ class Premises:
             self._command = process.daemonize()
         self._inheritance = inherited
         self.open_log()
-        self.take_pidfile()
-        self.entrance.use(self.entrance.of(self.config, self.succession.suffix))
+        suffix = self.succession.suffix
+        self.pidfile.use(self.pidfile.of(self.config, suffix))
+        self.entrance.use(self.entrance.of(self.config, suffix))
         self.set_title()
 
     def listen(self, inbox: "Inbox") -> None:
@@ -135,23 +135,6 @@ class Premises:
         self.use_log(self.config.open_log())
         self._pid = os.getpid()
 
-    def take_pidfile(self) -> None:
-        """
-        Have the pid file of the settings, and no other.
-
-        Raises:
-            ConfigError: it can't be had; the other one stays.
-        """
-        self.use_pidfile(self.pidfile_of(self.config))
-
-    def pidfile_of(self, config: Config) -> PidFile | None:
-        """The pid file of these settings: a new one, if it is not the one we have."""
-        if not config.pidfile:
-            return None
-        path = config.pidfile + self.succession.suffix
-        same = self._pidfile is not None and self._pidfile.path == path
-        return self._pidfile if same else PidFile(path)
-
     def use_log(self, log: Log) -> None:
         """Write to these logs from now on, and give them to the workers' user."""
         before, self.log = getattr(self, "log", None), log
@@ -161,12 +144,6 @@ class Premises:
         if owner != (os.geteuid(), os.getegid()):
             log.chown(*owner)
 
-    def use_pidfile(self, pidfile: PidFile | None) -> None:
-        """Have this pid file from now on, and no other."""
-        before, self._pidfile = self._pidfile, pidfile
-        if before is not None and before is not pidfile:
-            before.remove()
-
     def change(self, plan: Plan) -> Plan:
         """
         Be the premises of other settings; call ``settle`` with what is returned.
@@ -175,23 +152,22 @@ class Premises:
             TiamatError: their pid file or their logs can't be had; nothing has
                 changed.
         """
-        before, pidfile = self.plan, self._pidfile
-        socket = self.entrance.socket
+        before, suffix = self.plan, self.succession.suffix
+        pidfile, socket = self.pidfile.file, self.entrance.file
         before.config.leave()
         plan.config.enter()
         try:
-            pidfile = self.pidfile_of(plan.config)
-            socket = self.entrance.of(plan.config, self.succession.suffix)
+            pidfile = self.pidfile.of(plan.config, suffix)
+            socket = self.entrance.of(plan.config, suffix)
             log = plan.config.open_log()
         except BaseException:
-            if pidfile is not None and pidfile is not self._pidfile:
-                pidfile.remove()
+            self.pidfile.leave(pidfile)
             self.entrance.leave(socket)
             plan.config.leave()
             before.config.enter()
             raise
         self.plan, self.before = plan, before
-        self.use_pidfile(pidfile)
+        self.pidfile.use(pidfile)
         self.entrance.use(socket)
         self.use_log(log)
         return before
@@ -230,25 +206,13 @@ class Premises:
         """Have the title, pid file and control socket of the only master."""
         self.set_title()
         self.entrance.succeed(self.config, self.log)
-        path = self.config.pidfile
-        if self._pidfile is None or not path:
-            return
-        try:
-            if self._pidfile.path != path:
-                self._pidfile.rename(path)
-            elif not self._pidfile.holds:  # a new master had it, and is gone
-                self.use_pidfile(PidFile(path))
-        except (OSError, TiamatError) as error:
-            self.log.error("can't have the pid file: %s", error)
+        self.pidfile.succeed(self.config, self.log)
 
     def tidy_up_for_successor(self) -> None:
         """Remove the files of a new master: one that was killed can't do so itself."""
         suffix = Succession(1).suffix
         self.entrance.tidy_up(self.config, suffix)
-        path = self.config.pidfile and self.config.pidfile + suffix
-        if path and os.path.exists(path):
-            with contextlib.suppress(TiamatError):
-                PidFile(path).remove()
+        self.pidfile.tidy_up(self.config, suffix)
 
     # --- At the end -----------------------------------------------------------------
 
@@ -300,9 +264,7 @@ class Premises:
     def close(self, status: int) -> None:
         """Leave nothing behind; a command that waits ends with us, with *status*."""
         self.close_listeners()
-        if self._pidfile is not None:
-            self._pidfile.remove()
-            self._pidfile = None
+        self.pidfile.use(None)
         self.entrance.use(None)
         if self._command >= 0:
             # Not now: what is wrong has not been printed yet.
@@ -311,8 +273,7 @@ class Premises:
     def forget(self) -> None:
         """Let go of what is the master's alone: in a process just forked."""
         self.succession.close()
-        if self._pidfile is not None:
-            self._pidfile.close()
+        self.pidfile.forget()
         if self._command >= 0:
             os.close(self._command)
 
