@@ -1,6 +1,5 @@
 """All settings, and where the value of each came from."""
 
-import logging
 import os
 import pwd
 import subprocess
@@ -12,7 +11,6 @@ import pytest
 
 from tiamat.config import Config
 from tiamat.errors import ConfigError
-from tiamat.observe.log import Log
 
 
 @pytest.fixture(autouse=True)
@@ -231,64 +229,3 @@ def test_capturing_without_a_file_is_no_error(
     assert config.capture_output
     assert count == len(config.warnings)
     assert all("--capture-output: capture_output has no" in w for w in config.warnings)
-
-
-class LoudLog(Log):
-    """A logger class of a user's."""
-
-    def info(self, msg: object, *args: object, **options: object) -> None:
-        """Say it loudly."""
-        super().info(str(msg).upper(), *args)
-
-
-def test_the_logs_are_opened_as_the_settings_say(tmp_path: Path) -> None:
-    """Files, level and class come from the settings."""
-    path = tmp_path / "log"
-    config = Config(errorlog=str(path), loglevel="info", logger_class=LoudLog)
-
-    log = config.open_log()
-    log.info("hello")
-    log.close()
-
-    assert "[INFO] HELLO" in path.read_text()
-    assert isinstance(log, LoudLog)
-    assert logging.getLogger("tiamat.error").handlers == []
-
-
-@pytest.mark.parametrize(
-    ("values", "complaint"),
-    [
-        (
-            {"errorlog": "/no/such/log"},
-            "errorlog = '/no/such/log' can't be opened: No such file or directory",
-        ),
-        (
-            {"accesslog": "/"},
-            "accesslog = '/' can't be opened: Is a directory",
-        ),
-        (
-            {"logconfig": "/no/such.ini"},
-            "logconfig = '/no/such.ini' can't be opened: No such file or directory",
-        ),
-        (
-            {"logconfig_dict": {"version": 3}},
-            "logconfig_dict = {'version': 3} is no logging configuration:"
-            " Unsupported version: 3",
-        ),
-        (
-            {"logger_class": "tiamat.nope:Log"},
-            "logger_class = 'tiamat.nope:Log' can't be imported: No module named",
-        ),
-    ],
-)
-def test_logs_that_cannot_be_opened_are_told(
-    values: dict[str, object], complaint: str
-) -> None:
-    """The setting that is wrong is named, with its place."""
-    config = Config(**values)
-
-    with pytest.raises(ConfigError) as caught:
-        config.open_log()
-
-    assert complaint in str(caught.value)
-    assert str(caught.value).startswith("Config(")

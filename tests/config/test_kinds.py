@@ -25,8 +25,6 @@ from tiamat.config.setting import Kind
         (kinds.workers, "4", 4),
         (kinds.one_of("auto", "on", "off"), True, "on"),
         (kinds.one_of("auto", "on", "off"), False, "off"),
-        (kinds.asgi_loop, "UVLoop", "uvloop"),
-        (kinds.asgi_loop, "my.loops:make", "my.loops:make"),
         (kinds.size, "65536", 65536),
         (kinds.size, "64K", 65536),
         (kinds.size, "64 kB", 65536),
@@ -51,24 +49,12 @@ from tiamat.config.setting import Kind
         (kinds.words, "a, b,,c", ["a", "b", "c"]),
         (kinds.words, ("a", "b"), ["a", "b"]),
         (kinds.mapping, {"a": 1}, {"a": 1}),
-        (kinds.http_parser, "fast", "httptools"),
-        (kinds.http_parser, "Python", "h11"),
-        (kinds.http_parser, "auto", "auto"),
-        (kinds.http_parser, "my.parser:Parser", "my.parser:Parser"),
-        (kinds.headers, {"X-A": "on"}, {"X-A": "on"}),
-        (kinds.target, "/healthz?full=1", "/healthz?full=1"),
-        (kinds.target, "https://shop.example/healthz", "https://shop.example/healthz"),
-        (kinds.statuses, 204, "204"),
-        (kinds.statuses, "200-299, 401", "200-299,401"),
         (kinds.control, True, True),
         (kinds.control, "True", True),
         (kinds.control, "false", False),
         (kinds.control, None, False),
         (kinds.control, "", False),
         (kinds.control, Path("/run/x"), "/run/x"),
-        (kinds.mount, "/shop/", "/shop"),
-        (kinds.mount, "/", ""),
-        (kinds.access_format, "%(h)s", "%(h)s"),
         (kinds.addresses, "unix:/x", ["unix:/x"]),
         (kinds.addresses, ["a:1", "[::1]:2"], ["a:1", "[::1]:2"]),
         (kinds.networks, "10.0.0.0/8, ::1,*", ["10.0.0.0/8", "::1", "*"]),
@@ -111,11 +97,6 @@ def test_a_value_is_understood(
         ),
         (kinds.one_of("auto", "on", "off"), "yes", "is none of auto, on, off"),
         (kinds.one_of("drop", "refuse"), True, "is none of drop, refuse"),
-        (
-            kinds.asgi_loop,
-            "trio",
-            'is none of auto, asyncio, uvloop, nor "module:factory"',
-        ),
         (kinds.size, "1X", "is not a size in bytes; write 65536, or 64K, 1M, 1G"),
         (kinds.size, -1, "is not a size in bytes; write 65536, or 64K, 1M, 1G"),
         (kinds.size, True, "is not a size in bytes; write 65536, or 64K, 1M, 1G"),
@@ -133,24 +114,6 @@ def test_a_value_is_understood(
         (kinds.words, 5, "is not a list of texts but an int"),
         (kinds.mapping, [], "is not a dictionary but a list"),
         (kinds.mapping, {1: 2}, "is not a dictionary of texts: a key is no text"),
-        (kinds.headers, {"A": 1}, "has no text for 'A' but an int"),
-        (
-            kinds.http_parser,
-            "c",
-            'is none of auto, httptools, h11, nor "module:Parser"',
-        ),
-        (
-            kinds.target,
-            "healthz",
-            "is neither a path nor a URL; write /healthz, or https://example.org/healthz",
-        ),
-        (
-            kinds.target,
-            "/two words",
-            "is neither a path nor a URL; write /healthz, or https://example.org/healthz",
-        ),
-        (kinds.statuses, "2xx", "names no statuses; write 204, or 200-299,401"),
-        (kinds.mount, "shop", "is no path; write /shop"),
         (kinds.addresses, [], "names no address; write for example 127.0.0.1:8000"),
         (
             kinds.addresses,
@@ -176,9 +139,3 @@ def test_a_wrong_value_is_told_with_the_cure(
         kind.convert(written)
 
     assert reason == str(caught.value)
-
-
-def test_a_wrong_access_format_is_told_with_the_cure() -> None:
-    """The format is compiled at the start, so no request can fail over it."""
-    with pytest.raises(ValueError, match=r"is no format of access lines: there is no"):
-        kinds.access_format.convert("%(nope)s")

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tiamat.config import kinds
+from tiamat.config import http_kinds, kinds
 from tiamat.config.setting import Section, Setting
 
 LOOPS: Final = {
@@ -17,7 +17,7 @@ class ASGI(Section):
 
     asgi_loop = Setting(
         "--asgi-loop",
-        type=kinds.asgi_loop,
+        type=http_kinds.asgi_loop,
         default="auto",
         help="""
             The event loop: `auto`, `asyncio`, `uvloop` or `module:factory`.

@@ -12,9 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
+from tiamat.config import named
 from tiamat.config.config import Config, complaint
 from tiamat.errors import BindError, TiamatError
-from tiamat.gateways import loader
+from tiamat.gateways import interface, loader
 from tiamat.observe.log import Log
 from tiamat.observe.sink import STANDARD
 from tiamat.system import sockets
@@ -71,7 +72,7 @@ def check_application(
 
     def attempt() -> str:
         try:
-            spoken = loader.interface(loader.load(app))
+            spoken = interface.interface(loader.load(app))
         except TiamatError as error:
             return str(error)
         try:
@@ -79,7 +80,7 @@ def check_application(
         except TiamatError:
             return ""  # said below
         if spoken not in kind.interfaces:
-            return loader.refusal(app, spoken, config.worker_class)
+            return interface.refusal(app, spoken, config.worker_class)
         return ""
 
     result = in_child(f"importing {app!r}", attempt, config.boot_timeout or None)
@@ -100,7 +101,7 @@ def check_worker_class(
 def check_parser(config: Config) -> Iterator[Finding]:
     """The parser can be imported."""
     try:
-        config.load_parser()
+        named.parser(config)
     except TiamatError as error:
         yield Finding(str(error))
 
@@ -110,7 +111,7 @@ def check_loop(config: Config) -> Iterator[Finding]:
     if "asgi_loop" not in config.origins:
         return
     try:
-        config.load_loop_factory()
+        named.loop_factory(config)
     except TiamatError as error:
         yield Finding(str(error))
 
@@ -118,7 +119,7 @@ def check_loop(config: Config) -> Iterator[Finding]:
 def check_log(config: Config) -> Iterator[Finding]:
     """The logger class is one, and the logging configuration can be used."""
     try:
-        kind = config.load_logger_class()
+        kind = named.logger_class(config)
     except TiamatError as error:
         yield Finding(str(error))
         return

@@ -5,13 +5,12 @@ import copy
 import os
 import pwd
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from importlib.util import find_spec
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import NoReturn
 
-from tiamat.config import code
-from tiamat.config.asgi import ASGI, LOOPS
+from tiamat.config.asgi import ASGI
 from tiamat.config.debugging import Debugging
 from tiamat.config.hooks import Hooks
 from tiamat.config.limits import Limits
@@ -19,13 +18,10 @@ from tiamat.config.listening import Listening
 from tiamat.config.logs import Logs
 from tiamat.config.mechanics import Mechanics
 from tiamat.config.processes import Processes
-from tiamat.config.protocols import PARSER_CLASSES, Protocols
+from tiamat.config.protocols import Protocols
 from tiamat.config.sources import Sources, mtime
 from tiamat.errors import ConfigError
 from tiamat.system.private_socket import usual_path
-
-if TYPE_CHECKING:
-    from tiamat.observe.log import Log
 
 
 class Config(
@@ -230,32 +226,6 @@ class Config(
                 os.environ[name] = value
         self.hidden = None
 
-    def open_log(self) -> "Log":
-        """
-        The logs that the settings ask for.
-
-        Raises:
-            ConfigError: the class can't be imported, or a file not opened.
-        """
-        try:
-            log: Log = self.load_logger_class()(
-                self.errorlog,
-                self.accesslog,
-                level=self.loglevel,
-                capture_output=self.capture_output,
-                logconfig=self.logconfig,
-                logconfig_dict=self.logconfig_dict or None,
-            )
-        except OSError as error:
-            for name in ("logconfig", "accesslog", "errorlog"):
-                if error.filename and error.filename == self.values[name]:
-                    self.refuse(name, f"can't be opened: {error.strerror}")
-            raise ConfigError(f"can't open the logs: {error}") from error
-        except ValueError as error:
-            name = "logconfig_dict" if self.logconfig_dict else "logconfig"
-            self.refuse(name, f"is no logging configuration: {error}")
-        return log
-
     def control_path(self) -> str | None:
         """
         The path of the control socket, if there shall be one.
@@ -276,51 +246,6 @@ class Config(
                 " give a path",
             )
         return path
-
-    def load_logger_class(self) -> Any:
-        """
-        The class that writes the logs.
-
-        Raises:
-            ConfigError: it can't be imported.
-        """
-        kind = self.logger_class
-        return self._load("logger_class", kind) if isinstance(kind, str) else kind
-
-    def load_parser(self) -> Any:
-        """
-        The class that parses requests.
-
-        Raises:
-            ConfigError: it can't be imported.
-        """
-        name = self.http_parser
-        return self._load("http_parser", PARSER_CLASSES.get(name, name))
-
-    def load_loop_factory(self) -> Callable[[], Any]:
-        """
-        What makes an event loop: no arguments, a new loop each time it is called.
-
-        Raises:
-            ConfigError: it can't be imported, or can't be called.
-        """
-        name = self.asgi_loop
-        if name == "auto":
-            name = "uvloop" if find_spec("uvloop") else "asyncio"
-        factory = self._load("asgi_loop", LOOPS.get(name, name))
-        if not callable(factory):
-            self.refuse("asgi_loop", "is not a function that makes an event loop")
-        made: Callable[[], Any] = factory
-        return made
-
-    def _load(self, name: str, path: str) -> Any:
-        """What stands under the dotted *path*, for the setting *name*."""
-        try:
-            return code.imported(path)
-        except ValueError as error:
-            self.refuse(name, str(error))
-        except Exception as error:  # of the module's own
-            self.refuse(name, f"fails: {type(error).__name__}: {error}")
 
 
 def complaint(name: str, value: object, origin: str, reason: str) -> str:

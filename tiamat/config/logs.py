@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tiamat.config import kinds
+from tiamat.config import http_kinds, kinds
 from tiamat.config.code import a_class
 from tiamat.config.setting import Section, Setting
 
@@ -24,7 +24,7 @@ class Logs(Section):
     )
     access_log_format = Setting(
         "--access-logformat",
-        type=kinds.access_format,
+        type=http_kinds.access_format,
         default=COMBINED,
         help="""
             The format of the lines of the access log.

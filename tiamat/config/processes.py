@@ -1,6 +1,6 @@
 """How many workers there are, of what class, and how long they may take."""
 
-from tiamat.config import kinds
+from tiamat.config import http_kinds, kinds
 from tiamat.config.code import a_class
 from tiamat.config.setting import FromEnviron, Section, Setting
 
@@ -223,7 +223,7 @@ class Processes(Section):
     )
     reload_check = Setting(
         "--reload-check",
-        type=kinds.optional(kinds.target),
+        type=kinds.optional(http_kinds.target),
         default=None,
         help="""
             A path, or a URL, that the first worker of a reload must answer.
@@ -236,7 +236,7 @@ class Processes(Section):
     )
     reload_check_status = Setting(
         "--reload-check-status",
-        type=kinds.statuses,
+        type=http_kinds.statuses,
         default="200-299",
         help="""
             With which statuses the answer to `reload_check` is good: `200-299,401`.

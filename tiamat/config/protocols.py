@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from tiamat.config import kinds
+from tiamat.config import http_kinds, kinds
 from tiamat.config.setting import FromEnviron, Section, Setting
 
 PARSER_CLASSES: Final = {
@@ -18,7 +18,7 @@ class Protocols(Section):
 
     http_parser = Setting(
         "--http-parser",
-        type=kinds.http_parser,
+        type=http_kinds.http_parser,
         default="auto",
         help="""
             The parser of requests: `auto`, `httptools`, `h11` or `module:Parser`.
@@ -41,7 +41,7 @@ class Protocols(Section):
     )
     root_path = Setting(
         "--root-path",
-        type=kinds.mount,
+        type=http_kinds.mount,
         default="",
         environ=FromEnviron("SCRIPT_NAME"),
         help="""
@@ -62,7 +62,7 @@ class Protocols(Section):
         """,
     )
     secure_scheme_headers = Setting(
-        type=kinds.headers,
+        type=http_kinds.headers,
         default={
             "X-FORWARDED-PROTOCOL": "ssl",
             "X-FORWARDED-PROTO": "https",

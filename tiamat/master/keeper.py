@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
 
+from tiamat.config import named
 from tiamat.master import deaths
 from tiamat.master.member import Member, State
 from tiamat.master.mold import Mold
@@ -174,7 +175,7 @@ class Keeper:
             return self.premises.log
         current.leave()
         config.enter()
-        log = config.open_log()
+        log = named.open_log(config)
         self.premises.log.close()
         return log
 

@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import tiamat
-from tiamat.config import Config
+from tiamat.config import Config, named
 from tiamat.errors import BindError, TiamatError
 from tiamat.master import belongings
 from tiamat.master.listeners import Listeners
@@ -132,7 +132,7 @@ class Premises:
         Raises:
             ConfigError: they can't be opened; the others stay.
         """
-        self.use_log(self.config.open_log())
+        self.use_log(named.open_log(self.config))
         self._pid = os.getpid()
 
     def use_log(self, log: Log) -> None:
@@ -159,7 +159,7 @@ class Premises:
         try:
             pidfile = self.pidfile.of(plan.config, suffix)
             socket = self.entrance.of(plan.config, suffix)
-            log = plan.config.open_log()
+            log = named.open_log(plan.config)
         except BaseException:
             self.pidfile.leave(pidfile)
             self.entrance.leave(socket)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, Final, cast
 
-from tiamat.config import Config
+from tiamat.config import Config, named
 from tiamat.drivers.aio import AioServer
 from tiamat.drivers.aio_connection import AioConnection
 from tiamat.drivers.service import ASGIService, Timeouts
@@ -52,7 +52,7 @@ class ASGIWorker(Worker):
     def load(self) -> None:
         """Load all that serves, and have the application start up."""
         super().load()
-        self.loop = self.cfg.load_loop_factory()()
+        self.loop = named.loop_factory(self.cfg)()
         asyncio.set_event_loop(self.loop)
         self.lifespan = Lifespan(
             self.app, self.cfg.asgi_lifespan, self.log,
@@ -238,7 +238,7 @@ def parser_of(cfg: Config, default: str) -> Any:
         from tiamat.protocol.parser_h11 import Parser
 
         return Parser
-    return cfg.load_parser()
+    return named.parser(cfg)
 
 
 def server_of(sock: socket.socket) -> tuple[str, int | None]:

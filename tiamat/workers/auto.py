@@ -1,6 +1,6 @@
 """The worker that is chosen by its application."""
 
-from tiamat.gateways import loader
+from tiamat.gateways import interface
 from tiamat.workers import load_worker_class
 from tiamat.workers.base import Worker
 
@@ -32,6 +32,6 @@ class AutoWorker(Worker):
 
     def choose(self) -> str:
         """The alias of the class that serves the application."""
-        if self.app is not None and loader.interface(self.app) == "asgi":
+        if self.app is not None and interface.interface(self.app) == "asgi":
             return "asgi"
         return "threads" if self.cfg.threads > 1 else "sync"

@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
 
 from tiamat.config import Config
 from tiamat.errors import AppError, StartupError, TiamatError
-from tiamat.gateways import loader
+from tiamat.gateways import interface, loader
 from tiamat.observe.log import Log
 from tiamat.system import process
 from tiamat.system.channel import PATIENCE, Channel
@@ -256,9 +256,9 @@ class Worker:
             return
         if self.app is None:
             self.app = loader.load(spec)
-        spoken = loader.interface(self.app)
+        spoken = interface.interface(self.app)
         if spoken not in self.interfaces:
-            raise AppError(loader.refusal(spec, spoken, self.cfg.worker_class))
+            raise AppError(interface.refusal(spec, spoken, self.cfg.worker_class))
 
     def fail(self, error: TiamatError) -> None:
         """Tell the master why there is no application to serve; it is in the log."""

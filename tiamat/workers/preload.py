@@ -4,7 +4,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tiamat.gateways import loader
+from tiamat.config import named
+from tiamat.gateways import interface, loader
 from tiamat.workers import load_worker_class
 
 if TYPE_CHECKING:
@@ -23,10 +24,10 @@ def preload(cfg: "Config") -> object | None:
     if cfg.app is None:
         return None
     app = loader.load(cfg.app)
-    cfg.load_parser()
-    if loader.interface(app) == "asgi":
+    named.parser(cfg)
+    if interface.interface(app) == "asgi":
         load_worker_class("asgi")
-        cfg.load_loop_factory()
+        named.loop_factory(cfg)
         with suppress(ImportError):  # without WebSockets, which each worker says
             import_module("tiamat.drivers.aio_websocket")
     return app

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, cast
 
-from tiamat.config import Config
+from tiamat.config import Config, named
 from tiamat.config.code import imported
 from tiamat.drivers.service import Finished, Timeouts, WSGIService
 from tiamat.gateways.wsgi import WSGIGateway, WSGIResponse
@@ -60,7 +60,7 @@ def common_parts(worker: Worker, trust: Trust) -> dict[str, Any]:
         "log": worker.log,
         "limits": make_limits(cfg),
         "names": Names(cast(HeaderMap, cfg.header_map), trust.forwarders),
-        "parser": cfg.load_parser(),
+        "parser": named.parser(cfg),
         "timeouts": Timeouts(
             header=cfg.header_timeout or FOREVER,
             body=cfg.body_timeout or FOREVER,

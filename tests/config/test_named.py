@@ -1,0 +1,117 @@
+"""What settings name is imported or opened, or told to be wrong with its place."""
+
+import asyncio
+import logging
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from tiamat.config import Config
+from tiamat.config.named import loop_factory, open_log, parser
+from tiamat.errors import ConfigError
+from tiamat.observe.log import Log
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("httptools", "HttpRequestParser"),
+        ("h11", "H11RequestParser"),
+        ("tiamat.protocol.parser_h11:H11RequestParser", "H11RequestParser"),
+    ],
+)
+def test_a_parser_is_ours_or_anybody_s(name: str, expected: str) -> None:
+    """By a word, or by where the class is."""
+    assert expected == parser(Config(http_parser=name)).__name__
+
+
+def test_the_fast_loop_is_taken_where_it_is() -> None:
+    """Here it is installed; asyncio's own can be asked for."""
+    auto = loop_factory(Config())()
+    plain = loop_factory(Config(asgi_loop="asyncio"))()
+    mine = loop_factory(Config(asgi_loop="asyncio:new_event_loop"))()
+
+    found = [isinstance(loop, uvloop.Loop) for loop in (auto, plain, mine)]
+    for loop in (auto, plain, mine):
+        loop.close()
+
+    assert [True, False, False] == found
+    assert isinstance(plain, asyncio.SelectorEventLoop)
+
+
+@pytest.mark.parametrize(
+    ("name", "complaint"),
+    [
+        ("no.such:loop", "asgi_loop = 'no.such:loop' can't be imported: No module"),
+        ("asyncio:nope", "module 'asyncio' has no attribute 'nope'"),
+        ("sys:path", "asgi_loop = 'sys:path' is not a function that makes an event"),
+    ],
+)
+def test_a_loop_that_is_none_is_told(name: str, complaint: str) -> None:
+    """At the start of a worker, and by ``--check-config``."""
+    with pytest.raises(ConfigError) as caught:
+        loop_factory(Config(asgi_loop=name))
+
+    assert complaint in str(caught.value)
+
+
+class LoudLog(Log):
+    """A logger class of a user's."""
+
+    def info(self, msg: object, *args: object, **options: object) -> None:
+        """Say it loudly."""
+        super().info(str(msg).upper(), *args)
+
+
+def test_the_logs_are_opened_as_the_settings_say(tmp_path: Path) -> None:
+    """Files, level and class come from the settings."""
+    path = tmp_path / "log"
+    config = Config(errorlog=str(path), loglevel="info", logger_class=LoudLog)
+
+    log = open_log(config)
+    log.info("hello")
+    log.close()
+
+    assert "[INFO] HELLO" in path.read_text()
+    assert isinstance(log, LoudLog)
+    assert logging.getLogger("tiamat.error").handlers == []
+
+
+@pytest.mark.parametrize(
+    ("values", "complaint"),
+    [
+        (
+            {"errorlog": "/no/such/log"},
+            "errorlog = '/no/such/log' can't be opened: No such file or directory",
+        ),
+        (
+            {"accesslog": "/"},
+            "accesslog = '/' can't be opened: Is a directory",
+        ),
+        (
+            {"logconfig": "/no/such.ini"},
+            "logconfig = '/no/such.ini' can't be opened: No such file or directory",
+        ),
+        (
+            {"logconfig_dict": {"version": 3}},
+            "logconfig_dict = {'version': 3} is no logging configuration:"
+            " Unsupported version: 3",
+        ),
+        (
+            {"logger_class": "tiamat.nope:Log"},
+            "logger_class = 'tiamat.nope:Log' can't be imported: No module named",
+        ),
+    ],
+)
+def test_logs_that_cannot_be_opened_are_told(
+    values: dict[str, object], complaint: str
+) -> None:
+    """The setting that is wrong is named, with its place."""
+    config = Config(**values)
+
+    with pytest.raises(ConfigError) as caught:
+        open_log(config)
+
+    assert complaint in str(caught.value)
+    assert str(caught.value).startswith("Config(")

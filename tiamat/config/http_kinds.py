@@ -1,0 +1,102 @@
+"""
+Kinds of settings that only a server of HTTP has; the others are in ``kinds``.
+
+A ``ValueError`` raised here ends a sentence, as it does there.
+"""
+
+import re
+from typing import Final
+
+from tiamat.config.kinds import article, to_mapping, to_text, to_words
+from tiamat.config.setting import Kind
+
+VISIBLE: Final = re.compile(r"[!-~]+")
+STATUSES: Final = re.compile(r"[1-5]\d\d(-[1-5]\d\d)?")
+
+PARSERS: Final = {
+    "auto": "auto",
+    "httptools": "httptools",
+    "h11": "h11",
+    "fast": "httptools",  # gunicorn's names
+    "python": "h11",
+}
+
+
+def to_http_parser(value: object) -> str:
+    """One of our parsers, or the name of a class."""
+    name = to_text(value)
+    if ":" in name:
+        return name
+    if name.lower() not in PARSERS:
+        raise ValueError('is none of auto, httptools, h11, nor "module:Parser"')
+    return PARSERS[name.lower()]
+
+
+def to_asgi_loop(value: object) -> str:
+    """One of the event loops that we know, or the name of a factory."""
+    name = to_text(value)
+    if ":" in name:
+        return name
+    if name.lower() not in ("auto", "asyncio", "uvloop"):
+        raise ValueError('is none of auto, asyncio, uvloop, nor "module:factory"')
+    return name.lower()
+
+
+def to_headers(value: object) -> dict[str, str]:
+    """Header names with a value each."""
+    headers = to_mapping(value)
+    for name, text in headers.items():
+        if not isinstance(text, str):
+            raise ValueError(f"has no text for {name!r} but {article(text)}")
+    return headers
+
+
+def to_mount(value: object) -> str:
+    """The path that an application is mounted at: "", or one that begins with /."""
+    path = to_text(value).rstrip("/")
+    if path and not path.startswith("/"):
+        raise ValueError(f"is no path; write /{path}")
+    return path
+
+
+def to_access_format(value: object) -> str:
+    """A format that every line of the access log can be made of."""
+    from tiamat.observe.access import compile_format
+
+    text = to_text(value)
+    try:
+        compile_format(text)
+    except ValueError as error:
+        raise ValueError(f"is no format of access lines: {error}") from None
+    return text
+
+
+def to_target(value: object) -> str:
+    """What a request may be put to: a path, or a URL with a host."""
+    from urllib.parse import urlsplit
+
+    text = to_text(value)
+    parts = urlsplit(text)
+    absolute = parts.scheme in ("http", "https") and parts.hostname
+    if not (absolute or text.startswith("/")) or not VISIBLE.fullmatch(text):
+        raise ValueError(
+            "is neither a path nor a URL; write /healthz, or https://example.org/healthz"
+        )
+    return text
+
+
+def to_statuses(value: object) -> str:
+    """Statuses of responses, and ranges of them: 200-299,401."""
+    words_ = to_words(str(value) if isinstance(value, int) else value)
+    if not words_ or not all(STATUSES.fullmatch(word) for word in words_):
+        raise ValueError("names no statuses; write 204, or 200-299,401")
+    return ",".join(words_)
+
+
+http_parser = Kind(to_http_parser, "auto|httptools|h11|MODULE:CLASS")
+asgi_loop = Kind(to_asgi_loop, "auto|asyncio|uvloop|MODULE:FACTORY")
+headers = Kind(to_headers, "DICT")
+mount = Kind(to_mount, "PATH")
+access_format = Kind(to_access_format, "FORMAT")
+target = Kind(to_target, "PATH|URL")
+statuses = Kind(to_statuses, "STATUS,STATUS-STATUS")

@@ -1,0 +1,90 @@
+"""What settings name: classes and functions to import, and logs to open."""
+
+from collections.abc import Callable
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+from tiamat.config import code
+from tiamat.config.asgi import LOOPS
+from tiamat.config.protocols import PARSER_CLASSES
+from tiamat.errors import ConfigError
+
+if TYPE_CHECKING:
+    from tiamat.config import Config
+    from tiamat.observe.log import Log
+
+
+def open_log(config: "Config") -> "Log":
+    """
+    The logs that the settings ask for.
+
+    Raises:
+        ConfigError: the class can't be imported, or a file not opened.
+    """
+    try:
+        log: Log = logger_class(config)(
+            config.errorlog,
+            config.accesslog,
+            level=config.loglevel,
+            capture_output=config.capture_output,
+            logconfig=config.logconfig,
+            logconfig_dict=config.logconfig_dict or None,
+        )
+    except OSError as error:
+        for name in ("logconfig", "accesslog", "errorlog"):
+            if error.filename and error.filename == config.values[name]:
+                config.refuse(name, f"can't be opened: {error.strerror}")
+        raise ConfigError(f"can't open the logs: {error}") from error
+    except ValueError as error:
+        name = "logconfig_dict" if config.logconfig_dict else "logconfig"
+        config.refuse(name, f"is no logging configuration: {error}")
+    return log
+
+
+def logger_class(config: "Config") -> Any:
+    """
+    The class that writes the logs.
+
+    Raises:
+        ConfigError: it can't be imported.
+    """
+    kind = config.logger_class
+    return imported(config, "logger_class", kind) if isinstance(kind, str) else kind
+
+
+def parser(config: "Config") -> Any:
+    """
+    The class that parses requests.
+
+    Raises:
+        ConfigError: it can't be imported.
+    """
+    name = config.http_parser
+    return imported(config, "http_parser", PARSER_CLASSES.get(name, name))
+
+
+def loop_factory(config: "Config") -> Callable[[], Any]:
+    """
+    What makes an event loop: no arguments, a new loop each time it is called.
+
+    Raises:
+        ConfigError: it can't be imported, or can't be called.
+    """
+    name = config.asgi_loop
+    if name == "auto":
+        name = "uvloop" if find_spec("uvloop") else "asyncio"
+    factory = imported(config, "asgi_loop", LOOPS.get(name, name))
+    if not callable(factory):
+        config.refuse("asgi_loop", "is not a function that makes an event loop")
+    made: Callable[[], Any] = factory
+    return made
+
+
+def imported(config: "Config", name: str, path: str) -> Any:
+    """What stands under the dotted *path*, for the setting *name*."""
+    try:
+        return code.imported(path)
+    except ValueError as error:
+        config.refuse(name, str(error))
+    except Exception as error:  # of the module's own
+        config.refuse(name, f"fails: {type(error).__name__}: {error}")
