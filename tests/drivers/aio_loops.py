@@ -16,8 +16,8 @@ from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.asgi_scope import Scopes
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.headers import Names
-from tiamat.protocol.http1 import ParserFactory
 from tiamat.protocol.limits import Limits
+from tiamat.protocol.parser import ParserFactory
 from tiamat.protocol.parser_httptools import Parser
 from tiamat.system.scoreboard import Scoreboard
 from tiamat.types import ASGIApp

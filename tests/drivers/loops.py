@@ -26,8 +26,8 @@ from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.headers import Names
-from tiamat.protocol.http1 import ParserFactory
 from tiamat.protocol.limits import Limits
+from tiamat.protocol.parser import ParserFactory
 from tiamat.protocol.parser_httptools import Parser
 from tiamat.system.scoreboard import Scoreboard
 from tiamat.system.signals import Wakeup

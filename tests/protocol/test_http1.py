@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 from protocol.wire import PARSERS, cases, read
 
 from tiamat.protocol.headers import Names
-from tiamat.protocol.http1 import Connection, Reading
+from tiamat.protocol.http1 import Connection
 from tiamat.protocol.limits import Limits
+from tiamat.protocol.parser import Reading
 
 GET = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"

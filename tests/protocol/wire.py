@@ -9,8 +9,9 @@ from typing import Any, Final, cast
 
 from tiamat.protocol import parser_h11, parser_httptools
 from tiamat.protocol.headers import HeaderMap, Names
-from tiamat.protocol.http1 import Connection, ParserFactory, Reading
+from tiamat.protocol.http1 import Connection
 from tiamat.protocol.limits import Limits
+from tiamat.protocol.parser import ParserFactory, Reading
 from tiamat.protocol.request import Request
 
 REQUESTS: Final = Path(__file__).parent / "requests"

@@ -166,8 +166,7 @@ class BlockingConnection(QueuedConnection):
         self.closing = not response.keep_alive or self.broken
         if loop.reports:
             self._report((request, response, environ, began))
-        if not (request.complete or self.closing or drain(self, request)):
-            self.closing = True
+        self.closing = self.closing or not (request.complete or drain(self, request))
         self.responded()
 
     def _streamed(self, request: Request, response: WSGIResponse) -> Environ:

@@ -8,8 +8,8 @@ from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.wsgi import Log, WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.headers import Names
-from tiamat.protocol.http1 import ParserFactory
 from tiamat.protocol.limits import Limits
+from tiamat.protocol.parser import ParserFactory
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
 from tiamat.types import Environ, Scope

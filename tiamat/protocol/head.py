@@ -56,7 +56,7 @@ _METHODS: Final = _Methods()
 
 # One straight run through the rules of a head: RFC 9112, 3.2, 6 and 9.3. Each
 # part that moved out would be one more frame for each request.
-def read_head(  # noqa: C901, PLR0912
+def read_head(  # noqa: C901
     head: bytes, headers: Headers, limits: Limits, names: Names
 ) -> Request:
     """
@@ -91,13 +91,7 @@ def read_head(  # noqa: C901, PLR0912
     request = Request(_METHODS[method], target, known, headers, fields, head)
     host = fields.get(b"host")
     if host is None:
-        # RFC 9112, 3.2: "A server MUST respond with a 400 (Bad Request)
-        # status code to any HTTP/1.1 request message that lacks a Host
-        # header field and to any request message that contains more than
-        # one Host header field line or a Host header field with an
-        # invalid field value."
-        if known == "1.1":
-            raise ProtocolError("no Host")
+        check_absent_host(known)
     elif host not in VALID_HOSTS:
         VALID_HOSTS.check(host)
     if target[:1] != b"/" or 0x23 in target or 0x0D in target:
@@ -114,6 +108,19 @@ def read_head(  # noqa: C901, PLR0912
             request.length = framed_length(request, limits)
             request.complete = request.length == 0
     return request
+
+
+def check_absent_host(version: str) -> None:
+    """
+    Raise if this version insists on a Host.
+
+    RFC 9112, 3.2: "A server MUST respond with a 400 (Bad Request) status code to any
+    HTTP/1.1 request message that lacks a Host header field and to any request message
+    that contains more than one Host header field line or a Host header field with an
+    invalid field value."
+    """
+    if version == "1.1":
+        raise ProtocolError("no Host")
 
 
 def framed_length(request: Request, limits: Limits) -> int:

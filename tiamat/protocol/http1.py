@@ -11,57 +11,29 @@ found nothing wrong, ``read_head`` reads the request line from the bytes and
 runs the rules that a smuggled request would have to break.
 """
 
-import re
-from collections.abc import Callable
-from enum import Enum
-from typing import Final, Protocol
+from typing import Final
 
 from tiamat.protocol.chunks import Chunks
 from tiamat.protocol.errors import BodyTooLarge, HeadTooLarge, ProtocolError
 from tiamat.protocol.framing import CHUNKED, asks_for_websocket
-from tiamat.protocol.head import check_unfinished, read_head, refused_method
+from tiamat.protocol.head import read_head, refused_method
 from tiamat.protocol.headers import Names
 from tiamat.protocol.limits import Limits
+from tiamat.protocol.parser import (
+    BODY,
+    CHUNKS,
+    HEAD,
+    NOTHING,
+    OTHER,
+    ParserFactory,
+)
 from tiamat.protocol.parser_httptools import INVALID_METHOD, UPGRADE, translate
 from tiamat.protocol.request import Body, Request
 from tiamat.protocol.section import Section, section_of
-
-_HEAD_END: Final = b"\r\n\r\n"
-_BLANK_LINES: Final = re.compile(rb"(?:\r\n)+")
-
-
-class Parser(Protocol):
-    """
-    What a parser must be: httptools' class, or one like it.
-
-    It is made with a connection, and calls on it ``on_header`` for each field of
-    a head and of trailers, ``on_body`` for each piece of a body, and
-    ``on_chunk_header`` and ``on_chunk_complete`` around each chunk; the last
-    chunk, around the trailers, is empty.
-    """
-
-    def feed_data(self, data: bytes, /) -> None: ...
-
-
-ParserFactory = Callable[["Connection"], Parser]
-
+from tiamat.protocol.unfinished import HEAD_END, UnfinishedHead
 
 # Stands where no request has begun yet.
 NO_REQUEST: Final = Request("", b"", "1.1", [], {}, b"")
-
-
-class Reading(Enum):
-    """What the next byte belongs to."""
-
-    HEAD = "head"
-    BODY = "body"  # of a known length
-    CHUNKS = "chunks"
-    NOTHING = "nothing"  # closing, or broken: what comes is left unread
-    OTHER = "other"  # another protocol, behind an upgrade
-
-
-# To reach a member through its class costs a frame on Python 3.11.
-HEAD, BODY, CHUNKS, NOTHING, OTHER = Reading
 
 
 class Connection:
@@ -85,9 +57,9 @@ class Connection:
     """
 
     __slots__ = (
-        "_before", "_blank", "_chunk_at", "_chunks", "_current", "_feed", "_head",
-        "_headers", "_held", "_left", "_limits", "_make_parser", "_names", "_raw",
-        "_section", "eof", "error", "holds_upgrades", "quiet", "reading", "requests",
+        "_before", "_chunk_at", "_chunks", "_current", "_feed", "_head", "_headers",
+        "_held", "_left", "_limits", "_make_parser", "_names", "_section",
+        "_unfinished", "eof", "error", "holds_upgrades", "quiet", "reading", "requests",
         "surplus", "unread", "upgrades",
     )  # fmt: skip
 
@@ -108,10 +80,9 @@ class Connection:
         self._make_parser = parser
         self._headers: list[tuple[bytes, bytes]] = []
         self._head = b""  # the head in the parser, whole
-        self._raw: bytearray | None = None  # a head that isn't whole yet
+        self._unfinished: UnfinishedHead | None = None
         self._held = b""  # came behind more requests than may wait
         self._left = 0  # bytes of the body to come
-        self._blank = 0  # bytes of empty lines before the next head
         self._chunk_at = 0  # where in the body the chunk that comes began
         self._current = NO_REQUEST  # whose body comes
         self._before = b""  # the last head that was read by itself
@@ -138,7 +109,7 @@ class Connection:
                 self.requests.append(request)
                 return
         if (
-            0 <= data.find(_HEAD_END) == len(data) - 4
+            0 <= data.find(HEAD_END) == len(data) - 4
             and data[0] > 0x20  # no blank lines: they count
         ):
             try:
@@ -162,7 +133,7 @@ class Connection:
         self.eof = True
         self.quiet = False
         self.reading = NOTHING
-        self._raw = None
+        self._unfinished = None
 
     @property
     def paused(self) -> bool:
@@ -180,7 +151,11 @@ class Connection:
     @property
     def empty(self) -> bool:
         """The next byte would be a request's first."""
-        return self.reading is HEAD and self._raw is None and not self._held
+        return (
+            self.reading is HEAD
+            and (self._unfinished is None or not self._unfinished.raw)
+            and not self._held
+        )
 
     @property
     def empty_behind(self) -> bool:
@@ -244,37 +219,25 @@ class Connection:
 
     def _receive_head(self, data: bytes) -> bytes:
         """Feed the rest of one head; return what is behind it."""
-        raw = self._raw
-        if raw is None and data[0] > 0x20:
-            end = data.find(_HEAD_END) + 4
+        unfinished = self._unfinished
+        if unfinished is None:
+            end = data.find(HEAD_END) + 4 if data[0] > 0x20 else 0
             if end >= 4:
                 head = data[:end]
                 self._feed_head(head, head)
                 return data[end:]
-        if raw is None or raw == b"\r":
-            data = self._skip_blank_lines(bytes(raw or b"") + data)
-            raw = self._raw = bytearray()
-            if data in (b"", b"\r"):
-                self._raw = bytearray(data) or None
-                return b""
-        known = len(raw)
-        raw += data
-        end = raw.find(_HEAD_END, max(0, known - 3)) + 4
-        if end < 4:
-            check_unfinished(raw, self._limits)
-            self._feed(data)
-            return b""
-        head = bytes(raw[:end])
-        self._raw = None
-        if not head.strip(b"\r\n"):
-            raise ProtocolError("a bare CR or LF before a request")
-        self._feed_head(head, data[: end - known])
-        return data[end - known :]
+            unfinished = self._unfinished = UnfinishedHead(self._limits)
+        piece, head, data = unfinished.cut(data)
+        if head:
+            self._unfinished = None
+            self._feed_head(head, piece)
+        elif piece:
+            self._feed(piece)
+        return data
 
     def _feed_head(self, head: bytes, piece: bytes) -> None:
         """Let the parser see *piece*, which completes *head*, and begin its request."""
         self._head = head
-        self._blank = 0
         try:
             self._feed(piece)
         except UPGRADE:
@@ -308,16 +271,6 @@ class Connection:
         self.reading = HEAD if self._current.keep_alive else NOTHING
         self._current = NO_REQUEST  # an idle connection keeps nothing of the last
 
-    def _skip_blank_lines(self, data: bytes) -> bytes:
-        """RFC 9112, 2.2: empty lines before a request are ignored, but they count."""
-        match = _BLANK_LINES.match(data)
-        if match is None:
-            return data
-        self._blank += match.end()
-        if self._blank > self._limits.request_head:
-            raise HeadTooLarge("endless empty lines")
-        return data[match.end() :]
-
     def _receive_chunks(self, data: bytes) -> bytes:
         """Feed chunked content up to each place where the body could end."""
         start = 0
@@ -346,8 +299,8 @@ class Connection:
             return
         found = translate(error)
         if isinstance(error, INVALID_METHOD):
-            line = self._raw if self._raw is not None else self._head
-            wrong = refused_method(bytes(line))
+            begun = self._unfinished.raw if self._unfinished is not None else b""
+            wrong = refused_method(bytes(begun or self._head))
             if wrong is None:
                 self._feed = self._no_method
                 return
@@ -361,7 +314,7 @@ class Connection:
         self.error = error
         self.quiet = False
         self.reading = NOTHING
-        self._raw = None
+        self._unfinished = None
 
     def _no_method(self, data: bytes) -> None:
         """In the parser's place: it has given up, and we still wait for a space."""

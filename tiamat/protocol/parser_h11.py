@@ -15,13 +15,12 @@ import h11
 
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.headers import list_members
-from tiamat.protocol.http1 import BODY, CHUNKS
+from tiamat.protocol.parser import BODY, CHUNKS, Recipient
 from tiamat.protocol.parser_httptools import UPGRADE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tiamat.protocol.http1 import Connection
     from tiamat.types import Headers
 
 # What stands in front of a field's name when h11 sees it. A folded line
@@ -66,7 +65,7 @@ class Parser:
 
     __slots__ = ("_connection", "_left", "_raw", "_step")
 
-    def __init__(self, connection: "Connection") -> None:
+    def __init__(self, connection: Recipient) -> None:
         self._connection = connection
         self._raw = bytearray()  # of a head, a line or trailers, not whole yet
         self._left = 0  # bytes of the body, or of a chunk, to come
