@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 
 from tiamat.drivers.aio_connection import AioConnection
 from tiamat.drivers.service import ASGIService
-from tiamat.gateways.wsgi import method_and_path
+from tiamat.gateways.faults import method_and_path
 from tiamat.protocol.request import Request
 from tiamat.system.scoreboard import REQUEST_AT
 

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from tiamat.drivers.incoming import BODY_READ_SIZE, drain, receive_more
 from tiamat.drivers.queued import QueuedConnection
 from tiamat.drivers.transport import IDLE, WRITE, Wait
-from tiamat.gateways.wsgi import WSGIResponse, method_and_path
+from tiamat.gateways.faults import method_and_path
+from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.gateways.wsgi_input import StreamedInput
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST

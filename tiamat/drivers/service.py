@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from tiamat.gateways.asgi import ASGIGateway
-from tiamat.gateways.wsgi import Log, WSGIGateway
+from tiamat.gateways.faults import Log
+from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.headers import Names
 from tiamat.protocol.limits import Limits

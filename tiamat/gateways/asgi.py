@@ -9,12 +9,13 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from tiamat.gateways import asgi_extensions as extensions
+from tiamat.gateways import faults
 from tiamat.gateways.asgi_scope import Scopes
-from tiamat.gateways.wsgi import Log, method_and_path
 from tiamat.protocol.dates import CommonHeaders
-from tiamat.protocol.errors import InvalidResponse
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
+from tiamat.protocol.status import REASONS
 from tiamat.types import ASGIApp, Message, Scope
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ class ASGIGateway:
         self,
         app: ASGIApp,
         common: CommonHeaders,
-        log: Log,
+        log: faults.Log,
         scopes: Scopes,
         *,
         stopping: Callable[[], bool] = lambda: False,
@@ -226,7 +227,7 @@ class Cycle:
             try:
                 data = response.whole(self._status, self._headers, common, body)
             except TypeError:
-                self._tuples()
+                self._headers = extensions.pairs(self._headers)
                 data = response.whole(self._status, self._headers, common, body)
             stream.write(data)
         else:
@@ -238,7 +239,7 @@ class Cycle:
         if last:
             self.over = True
             if response.faulty:
-                self._complain()
+                faults.complain(self._gateway.log, self.response, gone=self.stream.gone)
             stream.responded(self)
 
     def _head(self, size: int) -> bytes:
@@ -249,7 +250,7 @@ class Cycle:
         try:
             return self.response.start(self._status, self._headers, common, size)
         except TypeError:
-            self._tuples()
+            self._headers = extensions.pairs(self._headers)
             return self.response.start(self._status, self._headers, common, size)
 
     def _choose_keep_alive(self) -> None:
@@ -268,17 +269,11 @@ class Cycle:
         ):
             self.response.keep_alive = False
 
-    def _tuples(self) -> None:
-        """The specification allows lists in place of pairs; tables need tuples."""
-        self._headers = [
-            (as_bytes(name), as_bytes(value)) for name, value in self._headers
-        ]
-
     def _end(self) -> None:
         """The last byte is written."""
         self.over = True
         if self.response.faulty:
-            self._complain()
+            faults.complain(self._gateway.log, self.response, gone=self.stream.gone)
         self.stream.responded(self)
 
     async def _send_other(self, kind: str, message: Message) -> None:
@@ -289,64 +284,38 @@ class Cycle:
         if self.over or (kind == "http.response.start" and self._status):
             raise RuntimeError(f"{kind!r} sent, but the response has been sent already")
         if kind == "http.response.early_hint":
-            links = [(b"link", bytes(link)) for link in message.get("links", ())]
-            self.stream.write(response.interim(103, links))
+            self.stream.write(response.interim(103, extensions.hints(message)))
         elif kind == "http.response.informational":
-            fields = [(bytes(name), bytes(text)) for name, text in message["headers"]]
+            fields = extensions.pairs(message["headers"])
             self.stream.write(response.interim(message["status"], fields))
         elif not self._status:
             raise RuntimeError(f"{kind!r} sent before 'http.response.start'")
         elif kind == "http.response.trailers" and self._trailers:
-            await self._send_trailers(message)
+            self._send_trailers(message)
         elif kind == "http.response.pathsend":
             with open(message["path"], "rb") as file:  # noqa: ASYNC230
                 size = os.fstat(file.fileno()).st_size
-                await self._send_file(file.fileno(), 0, size, last=True)
+                whole = extensions.Part(file.fileno(), 0, size)
+                await self._send_part(whole, last=True)
         elif kind == "http.response.zerocopysend":
-            await self._zero_copy(message)
+            part, more = extensions.part(message), message.get("more_body", False)
+            await self._send_part(part, last=not more)
         else:
             raise RuntimeError(f"{kind!r} is no message for a response under way")
 
-    async def _send_trailers(self, message: Message) -> None:
+    def _send_trailers(self, message: Message) -> None:
         """End the body; trailers only to who said that it takes them."""
-        if message.get("more_trailers", False):
-            raise RuntimeError("trailers in more than one message are not supported")
-        fields: list[Field] = [
-            (bytes(name), bytes(value)) for name, value in message.get("headers", ())
-        ]
+        fields = extensions.trailers(message)
         takes = self.scope["extensions"].get("http.response.trailers") is not None
         head = () if self.response.status else (self._head(-1),)
         self.stream.write(*head, self.response.end(fields if takes else ()))
         self._end()
 
-    async def _zero_copy(self, message: Message) -> None:
-        file = message["file"]
-        fileno = file if isinstance(file, int) else file.fileno()
-        offset = message.get("offset")
-        if offset is None:
-            offset = os.lseek(fileno, 0, os.SEEK_CUR)
-        count = message.get("count")
-        if count is None:
-            count = max(0, os.fstat(fileno).st_size - offset)
-        last = not message.get("more_body", False)
-        await self._send_file(fileno, offset, count, last=last)
-
-    async def _send_file(
-        self, fileno: int, offset: int, count: int, *, last: bool
-    ) -> None:
-        """Let the driver send a part of a file, framed as the head says."""
-        response = self.response
-        if not response.status:
-            self.stream.write(self._head(count if last else -1))
-        before, behind = response.around_file(count)
-        if before:
-            self.stream.write(before)
-        count = response.file(count)
-        if count:
-            await self.stream.send_file(fileno, offset, count)
-        ending = response.end() if last else b""
-        if behind or ending:
-            self.stream.write(behind + ending)
+    async def _send_part(self, part: extensions.Part, *, last: bool) -> None:
+        """Send a part of a file, behind the head if that hasn't gone yet."""
+        if not self.response.status:
+            self.stream.write(self._head(part.size if last else -1))
+        await extensions.send_part(self.stream, self.response, part, last=last)
         if last:
             self._end()
 
@@ -360,22 +329,16 @@ class Cycle:
         said = (
             "before it was complete" if self.response.status else "without a response"
         )
-        where = method_and_path(self.request)
+        where = faults.method_and_path(self.request)
         self._gateway.log.warning("%s: the application returned %s", where, said)
         self._answer(500)
 
     def _failed(self, error: BaseException) -> None:
         """Log what went wrong, and say so to the client if it can still hear."""
-        where = method_and_path(self.request)
-        log = self._gateway.log
-        if self.timed_out:
-            log.debug("%s: cancelled", where)
-        elif isinstance(error, Disconnected) or (self.stream.gone and not self.over):
-            log.debug("%s: the client has gone", where)
-        elif isinstance(error, InvalidResponse):
-            log.warning("%s: %s", where, error)
-        else:
-            log.error("error handling %s", where, exc_info=error)
+        gone = isinstance(error, Disconnected) or (self.stream.gone and not self.over)
+        faults.report(
+            self._gateway.log, self.request, error, cancelled=self.timed_out, gone=gone
+        )
         if not self.over:
             self._answer(503 if self.timed_out else 500)
 
@@ -385,9 +348,7 @@ class Cycle:
         if self.stream.gone or response.status:
             self._give_up()
             return
-        text = b"%s\n" % (
-            b"Service Unavailable" if status == 503 else b"Internal Server Error"
-        )
+        text = REASONS[status].encode() + b"\n"
         self._choose_keep_alive()
         fields = [(b"content-type", b"text/plain")]
         head = response.start(status, fields, self._gateway.common.lines, len(text))
@@ -398,27 +359,3 @@ class Cycle:
         """Nothing can come of it any more: the connection closes."""
         self.response.keep_alive = False
         self._end()
-
-    def _complain(self) -> None:
-        """What the application got wrong, and nobody was told by the response."""
-        response = self.response
-        where = method_and_path(self.request)
-        log = self._gateway.log
-        if response.excess:
-            log.warning(
-                "%s: %d bytes beyond Content-Length cut", where, response.excess
-            )
-        if response.missing and not self.stream.gone:
-            log.warning(
-                "%s: %d bytes short of Content-Length, closing", where, response.missing
-            )
-        if response.dropped:
-            names = b", ".join(response.dropped).decode()
-            log.warning("%s: hop-by-hop header %s not passed on", where, names)
-
-
-def as_bytes(value: object) -> bytes:
-    """A name or a value of a header, which must be bytes."""
-    if not isinstance(value, bytes | bytearray | memoryview):
-        raise TypeError(f"a header has {type(value).__name__}, not bytes")
-    return bytes(value)

@@ -10,9 +10,9 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Any, Final, Protocol
 
+from tiamat.gateways import faults
 from tiamat.gateways.asgi import ASGIGateway, Disconnected
-from tiamat.gateways.wsgi import method_and_path
-from tiamat.protocol.errors import InvalidResponse
+from tiamat.gateways.asgi_extensions import pairs
 from tiamat.protocol.headers import Field
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
@@ -244,7 +244,7 @@ class Conversation:
         if self.accepted:
             self._close({"code": _NORMAL})
             return
-        where = method_and_path(self.request)
+        where = faults.method_and_path(self.request)
         self._gateway.log.warning(
             "%s: the application neither accepted nor closed a WebSocket", where
         )
@@ -252,18 +252,11 @@ class Conversation:
 
     def _failed(self, error: BaseException) -> None:
         """Log what went wrong, and say so to the client if it can still hear."""
-        where = method_and_path(self.request)
-        log = self._gateway.log
-        if self.timed_out:
-            log.debug("%s: cancelled", where)
-        elif is_disconnection(error) or (
-            self.socket.ended is not None and not isinstance(error, Exception)
-        ):
-            log.debug("%s: the client has gone", where)
-        elif isinstance(error, InvalidResponse):
-            log.warning("%s: %s", where, error)
-        else:
-            log.error("error handling %s", where, exc_info=error)
+        ended = self.socket.ended is not None and not isinstance(error, Exception)
+        gone = ended or is_disconnection(error)
+        faults.report(
+            self._gateway.log, self.request, error, cancelled=self.timed_out, gone=gone
+        )
         if not self.closed:
             self._give_up()
 
@@ -293,8 +286,3 @@ def is_disconnection(error: BaseException) -> bool:
     return isinstance(error, Disconnected) or isinstance(
         error.__context__, Disconnected
     )
-
-
-def pairs(headers: Iterable[Iterable[bytes]]) -> list[Field]:
-    """The specification allows lists in place of pairs; tables need tuples."""
-    return [(bytes(name), bytes(value)) for name, value in headers]

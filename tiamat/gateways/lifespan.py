@@ -11,8 +11,8 @@ from collections.abc import Callable
 from typing import Any, Final
 
 from tiamat.errors import StartupError
+from tiamat.gateways.faults import Log
 from tiamat.gateways.loader import reason, without_ours
-from tiamat.gateways.wsgi import Log
 from tiamat.types import ASGIApp, Message, Scope
 
 _LEAVE: Final = 1.0

@@ -8,12 +8,10 @@ is: small things, whole buffers, and files by their descriptor.
 from collections.abc import Callable, Iterable
 from typing import Final, Protocol
 
-from tiamat.gateways import wsgi_socket
+from tiamat.gateways import faults, wsgi_socket
 from tiamat.gateways.wsgi_file import FileWrapper, sendable
 from tiamat.gateways.wsgi_input import BodyError
 from tiamat.protocol.dates import CommonHeaders
-from tiamat.protocol.errors import InvalidResponse
-from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
 from tiamat.protocol.status import REASONS
 from tiamat.types import Environ, ExcInfo, WSGIApp
@@ -38,16 +36,6 @@ class Transport(Protocol):
     def write(self, *buffers: bytes) -> None: ...
 
     def write_file(self, fileno: int, offset: int, count: int) -> None: ...
-
-
-class Log(Protocol):
-    def debug(self, msg: str, /, *args: object) -> None: ...
-
-    def info(self, msg: str, /, *args: object) -> None: ...
-
-    def warning(self, msg: str, /, *args: object) -> None: ...
-
-    def error(self, msg: str, /, *args: object, exc_info: BaseException) -> None: ...
 
 
 class WSGIResponse(Response):
@@ -118,7 +106,7 @@ class WSGIGateway:
         self,
         app: WSGIApp,
         common: CommonHeaders,
-        log: Log,
+        log: faults.Log,
         *,
         sendfile: bool = True,
         stopping: Callable[[], bool] = lambda: False,
@@ -169,7 +157,7 @@ class WSGIGateway:
             ):
                 self._failed(error, response)
         if response.faulty:
-            self._complain(response)
+            faults.complain(self.log, response)
 
     def _run_slowly(self, body: Iterable[bytes], response: WSGIResponse) -> None:
         """Any iterable, which is closed whatever happens (PEP 3333)."""
@@ -223,16 +211,14 @@ class WSGIGateway:
 
     def _failed(self, error: BaseException, response: WSGIResponse) -> None:
         """Log what went wrong, and say so to the client if it can still hear."""
-        where = method_and_path(response.request)
+        request = response.request
         status = 503 if isinstance(error, RequestEnded) else 500
-        if isinstance(error, InvalidResponse):
-            self.log.warning("%s: %s", where, error)
-        elif isinstance(error, BodyError):
-            self.log.debug("%s: %s", where, error)
+        if isinstance(error, BodyError):
+            self.log.debug("%s: %s", faults.method_and_path(request), error)
             status = error.status
             response.keep_alive = False
         else:
-            self.log.error("error handling %s", where, exc_info=error)
+            faults.report(self.log, request, error)
         if response.status:
             response.keep_alive = False
             return
@@ -241,24 +227,3 @@ class WSGIGateway:
             status, [("Content-Type", "text/plain")], self.common.lines, len(text)
         )
         response.transport.write(head, *response.data(text))
-
-    def _complain(self, response: Response) -> None:
-        """What the application got wrong, and nobody was told by the response."""
-        where = method_and_path(response.request)
-        if response.excess:
-            self.log.warning(
-                "%s: %d bytes beyond Content-Length cut", where, response.excess
-            )
-        if response.missing:
-            self.log.warning(
-                "%s: %d bytes short of Content-Length, closing", where, response.missing
-            )
-        if response.dropped:
-            names = b", ".join(response.dropped).decode()
-            self.log.warning("%s: hop-by-hop header %s not passed on", where, names)
-
-
-def method_and_path(request: Request) -> str:
-    """What the log calls a request; queries have secrets."""
-    path = request.target.partition(b"?")[0].decode("latin-1")
-    return f"{request.method} {path}"
