@@ -10,7 +10,8 @@ from typing import Any, cast
 
 import pytest
 from drivers.aio_loops import make, reset_now, run_on_loop, until
-from protocol.test_websocket import HEAD, close_frame, frame
+from protocol.handshakes import HEAD
+from protocol.test_websocket import close_frame, frame
 from protocol.wire import PARSERS
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import InvalidStatus
@@ -19,7 +20,7 @@ from websockets.typing import Subprotocol
 from tiamat.drivers.aio import AioServer
 from tiamat.drivers.aio_websocket import AioWebSocket, begin_websocket
 from tiamat.drivers.service import Timeouts
-from tiamat.protocol.websocket import WebSocketSettings
+from tiamat.protocol.handshake import WebSocketSettings
 
 LIMIT = 45.0
 TEXT = 1

@@ -6,13 +6,15 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
-from protocol.test_websocket import close_frame, frame, request
+from protocol.handshakes import request
+from protocol.test_websocket import close_frame, frame
 
 from tiamat.gateways.asgi import ASGIGateway, Disconnected
 from tiamat.gateways.asgi_scope import Scopes
 from tiamat.gateways.asgi_websocket import Conversation
 from tiamat.protocol.dates import CommonHeaders
-from tiamat.protocol.websocket import WebSocket, WebSocketSettings
+from tiamat.protocol.handshake import WebSocketSettings
+from tiamat.protocol.websocket import WebSocket
 
 LOG = logging.getLogger("tests.gateways")
 TEXT, BINARY = 1, 2

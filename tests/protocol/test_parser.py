@@ -62,4 +62,7 @@ def test_all_parsers_make_the_same_calls(parser: Any, reading: Reading) -> None:
         call for call in notes.calls if call not in ("chunk", "end")
     ]
     if reading is CHUNKS:
-        assert ["chunk", "X-T=d", "end"] == notes.calls[-3:]
+        behind = notes.calls[notes.calls.index("body c") + 1 :]
+
+        assert "end" == behind[-1]
+        assert "chunk" in behind

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING, Final
 from tiamat.gateways.asgi import Disconnected
 from tiamat.gateways.asgi_websocket import Conversation
 from tiamat.protocol.errors import ProtocolError
+from tiamat.protocol.handshake import Refused
 from tiamat.protocol.response import Response
-from tiamat.protocol.websocket import PING, Refused, WebSocket
+from tiamat.protocol.websocket import PING, WebSocket
 from tiamat.system.queues import unsent
 
 if TYPE_CHECKING:

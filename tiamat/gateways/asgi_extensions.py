@@ -59,7 +59,7 @@ class Part(NamedTuple):
 
 
 def part(message: Message) -> Part:
-    """What of its file a message has sent; unsaid: from where that stands to its end."""
+    """What a message has sent of its file: all from where that stands, if unsaid."""
     file = message["file"]
     fileno = file if isinstance(file, int) else file.fileno()
     offset = message.get("offset")

@@ -2,9 +2,10 @@
 What a parser must be: httptools' class, or one like it.
 
 It is made with whom it tells what it reads, and gets heads that are whole, and bodies.
-It calls ``on_header`` for each field of a head and of trailers, ``on_body`` for each
-piece of a body, and ``on_chunk_header`` and ``on_chunk_complete`` around the last
-chunk, which is empty but for the trailers; around others, too, if it likes.
+It calls ``on_header`` for each field of a head and of trailers, and ``on_body`` for
+each piece of a body. For the last chunk, which has no content, it calls
+``on_chunk_header``, and ``on_chunk_complete`` behind the trailers; for other chunks,
+too, if it likes.
 """
 
 from collections.abc import Callable

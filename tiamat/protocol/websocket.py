@@ -13,31 +13,27 @@ else comes (fragments, compression, control frames, mistakes) is the core's.
 """
 
 from collections import deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
 from struct import Struct
-from typing import Final, Literal, TypeAlias
+from typing import Final
 
-from websockets.datastructures import Headers as CoreHeaders
-from websockets.exceptions import InvalidHandshake
 from websockets.exceptions import ProtocolError as CoreError
-from websockets.extensions.base import ServerExtensionFactory
-from websockets.extensions.permessage_deflate import ServerPerMessageDeflateFactory
 from websockets.frames import Frame, Opcode
-from websockets.http11 import Request as CoreRequest
 from websockets.protocol import OPEN
-from websockets.server import ServerProtocol
 
 try:
     from websockets.speedups import apply_mask
 except ImportError:  # pragma: no cover - where it couldn't be compiled
     from websockets.utils import apply_mask
 
-from tiamat.protocol.headers import FIELD_LINES, Field
+from tiamat.protocol.handshake import (
+    WebSocketSettings,
+    new_core,
+    shake_hands,
+    switching_protocols,
+)
+from tiamat.protocol.headers import Field
 from tiamat.protocol.request import Request
-from tiamat.types import Headers
-
-Compression: TypeAlias = Literal["on", "no_context_takeover", "off"]
 
 PING: Final = b"\x89\x00"
 
@@ -58,81 +54,6 @@ _LONGEST_REASON: Final = 123
 
 # Of what has been inflated, so much may wait: the rest of a read stays deflated.
 _INFLATED: Final = 65536
-
-_HANDSHAKE: Final = (b"connection", b"upgrade")
-_OWN_FIELDS: Final = (b"sec-websocket-accept:", b"sec-websocket-extensions:")
-
-
-@dataclass(frozen=True, slots=True)
-class WebSocketSettings:
-    """
-    What all WebSockets of a worker have in common.
-
-    Attributes:
-        max_message_size: Bytes after decompression; 0 is no limit.
-        ping_interval: Seconds from one ping to the next; 0 sends none.
-        ping_timeout: Seconds for the answer; 0 waits for ever.
-        compression: Whether permessage-deflate (RFC 7692) is agreed to.
-    """
-
-    max_message_size: int = 16 << 20
-    ping_interval: float = 20.0
-    ping_timeout: float = 20.0
-    compression: Compression = "on"
-
-
-class Refused(Exception):
-    """
-    The request is no handshake that can be answered with 101.
-
-    Attributes:
-        status: What the client should hear instead.
-        headers: Of that answer.
-        text: Its body.
-    """
-
-    def __init__(self, status: int, headers: Headers, text: bytes) -> None:
-        super().__init__(text.decode("latin-1").strip())
-        self.status = status
-        self.headers = headers
-        self.text = text
-
-
-class _Silence:
-    """In a logger's place: what the core would log, its users are told anyway."""
-
-    def isEnabledFor(self, level: int) -> bool:
-        return False
-
-    def info(self, msg: str, *args: object, **kwargs: object) -> None:
-        pass
-
-    debug = warning = error = exception = critical = log = info
-
-
-_SILENCE: Final = _Silence()
-
-# Windows of 4 kB in place of 32: 48 kB less per connection, and text hardly grows.
-# It is what the library's own servers do.
-_DEFLATE: Final[Mapping[Compression, Sequence[ServerExtensionFactory]]] = {
-    "on": (
-        ServerPerMessageDeflateFactory(
-            server_max_window_bits=12,
-            client_max_window_bits=12,
-            compress_settings={"memLevel": 5},
-        ),
-    ),
-    "no_context_takeover": (
-        ServerPerMessageDeflateFactory(
-            server_no_context_takeover=True,
-            client_no_context_takeover=True,
-            server_max_window_bits=12,
-            client_max_window_bits=12,
-            compress_settings={"memLevel": 5},
-        ),
-    ),
-    "off": (),
-}
 
 
 class WebSocket:
@@ -163,12 +84,7 @@ class WebSocket:
 
     def __init__(self, request: Request, settings: WebSocketSettings) -> None:
         limit = settings.max_message_size
-        self._core = ServerProtocol(
-            state=OPEN,  # or its parser would wait for a head
-            extensions=_DEFLATE[settings.compression],
-            max_size=limit or None,
-            logger=_SILENCE,  # type: ignore[arg-type]
-        )
+        self._core = new_core(settings)
         self._agreed = shake_hands(self._core, request)
         self._plain = not self._core.extensions
         self._limit = limit or 1 << 63
@@ -198,27 +114,16 @@ class WebSocket:
         Raises:
             InvalidResponse: It can't be sent.
         """
-        fields = list(headers)
-        if subprotocol is not None:
-            fields.append(("Sec-WebSocket-Protocol", subprotocol))
-        lines = [FIELD_LINES[name, value] for name, value in fields]  # type: ignore[index]
-        kept = [
-            line
-            for line in lines
-            if line.__class__ is bytes and not line.lower().startswith(_OWN_FIELDS)
-        ]
-        head = b"HTTP/1.1 101 Switching Protocols\r\n%sUpgrade: websocket\r\n" % common
+        head = switching_protocols(self._agreed, subprotocol, headers, common)
         self.open = True
         self.receive_data(b"")
-        return b"%sConnection: Upgrade\r\n%s%s\r\n" % (
-            head, self._agreed, b"".join(kept),
-        )  # fmt: skip
+        return head
 
     # What comes
 
     # One straight run through a frame: each part that moved out would be one more
     # call for each message.
-    def receive_data(self, data: bytes) -> None:  # noqa: C901
+    def receive_data(self, data: bytes) -> None:
         """
         Take what came from the peer.
 
@@ -226,17 +131,11 @@ class WebSocket:
 
         Hot: once per message in the common case, a whole frame and nothing else.
         """
-        if self._held:
-            data = self._held + data
-            self._held = b""
-        if not self.open and self.ended is None:
-            self._held = data  # before the 101
-            return
         at = 0
+        if self._held or self._left or not self.open:
+            data, at = self._go_on(data)
         size = len(data)
         core = self._core
-        if self._left:
-            at = self._feed(data, 0, self._left)
         while at < size and not self.finished:
             if self._inflated > _INFLATED and self.messages:
                 self._held = data[at:]
@@ -264,15 +163,23 @@ class WebSocket:
             ):
                 payload = apply_mask(data[start:end], data[start - 4 : start])
                 at = end
-                if first == _BINARY:
-                    self.messages.append(payload)
-                    continue
                 try:
-                    self.messages.append(payload.decode())
+                    self.messages.append(
+                        payload if first == _BINARY else payload.decode()
+                    )
                 except UnicodeDecodeError as error:
                     self._invalid(error)
             else:
                 at = self._feed(data, at, end - at)
+
+    def _go_on(self, data: bytes) -> tuple[bytes, int]:
+        """What is here behind what was held back, and where its next frame begins."""
+        data = self._held + data
+        self._held = b""
+        if not self.open and self.ended is None:
+            self._held = data  # before the 101
+            return b"", 0
+        return data, self._feed(data, 0, self._left) if self._left else 0
 
     def _feed(self, data: bytes, at: int, length: int) -> int:
         """Give the core what is here of *length* bytes of a frame; return its end."""
@@ -398,31 +305,3 @@ class WebSocket:
         if self.ended is None:
             self.ended = (code, reason)
         self._look()
-
-
-def shake_hands(core: ServerProtocol, request: Request) -> bytes:
-    """
-    The lines of a 101 that answer this handshake.
-
-    Raises:
-        Refused: It is none.
-    """
-    # RFC 6455, 4.4: which versions we know, whatever is wrong.
-    fields = [(b"content-type", b"text/plain"), (b"sec-websocket-version", b"13")]
-    headers = CoreHeaders()
-    try:
-        for name, value in request.headers:
-            if name in _HANDSHAKE or name.startswith(b"sec-websocket-"):
-                headers[name.decode()] = value.decode("latin-1")
-    except InvalidHandshake as error:
-        raise Refused(400, fields, b"%s\n" % str(error).encode()) from None
-    response = core.accept(CoreRequest(request.target.decode("latin-1"), headers))
-    if response.status_code != 101:
-        raise Refused(response.status_code, fields, bytes(response.body or b""))
-    lines = b"Sec-WebSocket-Accept: %s\r\n" % (
-        response.headers["Sec-WebSocket-Accept"].encode()
-    )
-    extensions = response.headers.get("Sec-WebSocket-Extensions")
-    if extensions is not None:
-        lines += b"Sec-WebSocket-Extensions: %s\r\n" % extensions.encode()
-    return lines

@@ -92,7 +92,7 @@ class ASGIWorker(Worker):
         """Without the library a site still serves HTTP, also who asks for more."""
         try:
             from tiamat.drivers.aio_websocket import begin_websocket
-            from tiamat.protocol.websocket import WebSocketSettings
+            from tiamat.protocol.handshake import WebSocketSettings
         except ImportError as error:
             if self.slot == 0:  # one line per generation
                 self.log.info("no WebSockets: %s (pip install websockets)", error)
