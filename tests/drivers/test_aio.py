@@ -301,70 +301,6 @@ def test_what_waits_for_its_turn_is_one_request() -> None:
     assert ["/a", "/b"] == seen
 
 
-def test_limit_connections_closes_who_waits_without_a_request() -> None:
-    """The one that has been longest without; and not one that is being answered."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == "/wait":
-            await gate.wait()
-        await hello(scope, receive, send)
-
-    async def client(reader: Any, writer: Any) -> None:
-        server = servers[0]
-        server.service.limit_connections = 3
-        address = writer.get_extra_info("peername")
-        writer.write(GET.replace(b"/a", b"/wait"))
-        await until(lambda: server.running)
-        old, first = await asyncio.open_connection(*address)
-        first.write(GET)
-        await old.readuntil(b"GET /a 0\n")
-        await until(lambda: len(server.connections) == 2)
-        _, second = await asyncio.open_connection(*address)
-        await until(lambda: len(server.connections) == 3)
-        new, third = await asyncio.open_connection(*address)
-        third.write(GET)
-        assert b"" == await old.read()
-        await new.readuntil(b"GET /a 0\n")
-        gate.set()
-        await reader.readuntil(b"GET /wait 0\n")
-        for one in (first, second, third):
-            one.close()
-
-    gate = asyncio.Event()
-    servers: list[Any] = []
-    run(app, client, timeouts=PATIENT, made=servers.append)
-
-
-def test_at_limit_connections_newcomers_wait_when_nobody_is_idle() -> None:
-    """Until one closes: no stream is broken for them."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["path"] == "/stream":
-            await send({"type": "http.response.start", "status": 200, "headers": []})
-            await send({"type": "http.response.body", "body": b"x", "more_body": True})
-            await receive()
-            await receive()
-        else:
-            await hello(scope, receive, send)
-
-    async def client(reader: Any, writer: Any) -> None:
-        server = servers[0]
-        server.service.limit_connections = 1
-        writer.write(GET.replace(b"/a", b"/stream"))
-        await reader.readuntil(b"x")
-        address = writer.get_extra_info("peername")
-        answer, other = await asyncio.open_connection(*address)
-        other.write(GET)
-        await until(lambda: not server._accepting)
-        assert len(server.connections) == 1
-        writer.close()
-        await answer.readuntil(b"GET /a 0\n")
-        other.close()
-
-    servers: list[Any] = []
-    run(app, client, made=servers.append)
-
-
 def test_max_requests_is_noticed_with_the_request_that_reaches_it() -> None:
     """Not with a sweep, which comes up to a second later."""
     told = []
@@ -421,7 +357,7 @@ def test_a_stop_closes_who_comes_late_and_says_nothing() -> None:
         writer.write(GET)
         await reader.readuntil(b"GET /a 0\n")
         sock = socket.create_connection(writer.get_extra_info("peername"))
-        server.accept_all(server._listeners, time.monotonic() + 30)
+        server.accept_all(server.acceptor._listeners, time.monotonic() + 30)
         drained = asyncio.ensure_future(server.drain(time.monotonic() + 30))
         await until(lambda: len(server.connections) == 2)
         for connection in server.connections:

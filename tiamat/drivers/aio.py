@@ -1,27 +1,25 @@
 """
 A server on an asyncio loop: one protocol object per connection.
 
-The server owns the listeners, the clock and the deadlines; a connection owns its
-protocol state. Deadlines are numbers on the connections, looked at once a second:
-no timer, no event and, from Python 3.12 on, no turn of the loop per request.
+The server owns the clock and the deadlines; a connection owns its protocol state.
+Deadlines are numbers on the connections, looked at once a second: no timer, no event
+and, from Python 3.12 on, no turn of the loop per request.
 """
 
 import asyncio
 import contextvars
-import errno
-import heapq
 import math
 import socket
-import sys
 import time
-import traceback
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from tiamat.drivers.aio_accepting import AioAcceptor, Swept
 from tiamat.drivers.aio_connection import AioConnection
 from tiamat.drivers.service import ASGIService
+from tiamat.drivers.tasks import make_spawn, stack_of
 from tiamat.gateways.faults import method_and_path
 from tiamat.protocol.request import Request
 from tiamat.system.scoreboard import REQUEST_AT
@@ -31,9 +29,6 @@ if TYPE_CHECKING:
 
 _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
 _DRAINING_SWEEP: Final = 0.1  # when each of them may be what we wait for
-
-# accept() can't go on for want of something that others may give back.
-_EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 
 _LONGEST_IDLE: Final = 3.0
 """Seconds that an idle connection may delay a stop."""
@@ -45,14 +40,6 @@ _CANCELLED: Final = 0.5
 """Seconds that cancelled requests have to clean up."""
 
 
-class Spawn(Protocol):
-    """What makes a task of a coroutine, in a context of its own."""
-
-    def __call__(
-        self, coro: Coroutine[Any, Any, None], *, context: contextvars.Context
-    ) -> Any: ...
-
-
 class Row(Protocol):
     """This process's place in the scoreboard."""
 
@@ -61,16 +48,6 @@ class Row(Protocol):
     @property
     def note(self) -> Callable[[float, float, bytes], object]: ...
     def beat(self, now: float, /) -> None: ...
-
-
-class Swept(Protocol):
-    """A connection of any kind, as the sweep and the drain see it."""
-
-    @property
-    def waits_since(self) -> float: ...
-    def sweep(self, now: float, /) -> None: ...
-    def retire(self, idle_until: float, /) -> None: ...
-    def abort(self) -> None: ...
 
 
 class Running(Protocol):
@@ -99,6 +76,7 @@ class AioServer:
     Attributes:
         loop: The event loop that it runs on.
         context: What each request gets a copy of, whoever's task it begins in.
+        acceptor: Takes new ones.
         connections: All that are open, of any kind.
         running: What the application works at, the oldest first, and since when.
         streaming: Responses under way and open WebSockets: no more room for them is
@@ -144,11 +122,12 @@ class AioServer:
         self.swept: Callable[[], object] = lambda: None
         self.had_enough: Callable[[], object] = lambda: None
         self.spawn = make_spawn(loop)
-        self._accepting = False
+        self.acceptor = AioAcceptor(
+            listeners, service, loop, self.connections, partial(AioConnection, self)
+        )
+        self.acceptor.arrived = self._look_whether_empty
         self._turning = False  # those who wait will have their turn
         self._idle_until = math.inf  # while draining: when idle connections go
-        self._arriving: set[asyncio.Future[Any]] = set()
-        self._listeners = list(listeners)
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
 
@@ -165,90 +144,17 @@ class AioServer:
         self.sweep()
 
     def _watch_listeners(self) -> None:
-        if self._accepting or self.draining:
-            return
-        self._accepting = True
-        for listener in self._listeners:
-            self.loop.add_reader(listener.fileno(), self._welcome, listener)
-
-    def _unwatch_listeners(self) -> None:
-        if self._accepting:
-            self._accepting = False
-            for listener in self._listeners:
-                with suppress(OSError, ValueError):  # the helper has closed it
-                    self.loop.remove_reader(listener.fileno())
-
-    def _welcome(self, listener: socket.socket) -> None:
-        """Take one connection if there is room for it; it stays in the queue if not."""
-        if self.service.gateway.stopping():
-            return  # uvloop goes round once more behind a signal's SystemExit
-        limit = self.service.limit_connections
-        full = limit and len(self.connections) + len(self._arriving) >= limit
-        if full and not self._evict(limit // 100):
-            self._unwatch_listeners()  # until a connection closes
-        else:
-            self._accept(listener)
-
-    def _accept(self, listener: socket.socket) -> bool:
-        """Take one connection; False if there was none."""
-        try:
-            sock, name = listener.accept()
-        except OSError as error:
-            if error.errno in _EXHAUSTED:
-                self.service.log.warning("accept: %s, pausing", error.strerror)
-                self._unwatch_listeners()  # the next sweep watches them again
-                if error.errno == errno.EMFILE:
-                    self._evict(len(self.connections) // 10)
-            return False
-        sock.setblocking(False)
-        base = self.service.bases[listener.fileno()]
-        arriving = asyncio.ensure_future(
-            self.loop.connect_accepted_socket(
-                partial(AioConnection, self, base, name), sock
-            ),
-            loop=self.loop,
-        )
-        self._arriving.add(arriving)
-        arriving.add_done_callback(self._arrived)
-        return True
-
-    def _arrived(self, arriving: "asyncio.Future[Any]") -> None:
-        self._arriving.discard(arriving)
-        self._look_whether_empty()
-        if not arriving.cancelled() and (error := arriving.exception()):
-            self.service.log.debug("a connection failed: %s", error)
-
-    def _evict(self, count: int) -> int:
-        """
-        Make room: close those that have waited longest without a request.
-
-        Some at once, so that looking for them is paid for by many. Who is being
-        answered, or has a WebSocket, is not closed for a newcomer.
-
-        Returns:
-            How many were closed.
-        """
-        idle = [c for c in self.connections if c.waits_since < math.inf]
-        oldest = heapq.nsmallest(max(1, count), idle, key=lambda c: c.waits_since)
-        for connection in oldest:
-            connection.abort()
-        return len(oldest)
+        if not self.draining:
+            self.acceptor.watch()
 
     def close_listeners(self) -> None:
         """Take no more connections. From any thread."""
-        if self._listeners:
-            listeners, self._listeners = self._listeners, []
-            for listener in listeners:
-                if self._accepting:
-                    with suppress(OSError, ValueError, RuntimeError):
-                        self.loop.remove_reader(listener.fileno())
-                listener.close()
-            self._accepting = False
+        self.acceptor.close()
 
     def accept_all(self, listeners: Sequence[socket.socket], deadline: float) -> None:
         """Take every connection that the kernel still holds for these listeners."""
         for listener in listeners:
-            while time.monotonic() < deadline and self._accept(listener):
+            while time.monotonic() < deadline and self.acceptor.take(listener):
                 self.row.beat(time.monotonic())
 
     # What connections call
@@ -262,7 +168,7 @@ class AioServer:
     def closed(self, connection: Swept) -> None:
         """A connection is gone, or has become another kind of connection."""
         self.connections.discard(connection)
-        if not (self._accepting or self.waiting):
+        if not (self.acceptor.accepting or self.waiting):
             self._watch_listeners()  # there is a descriptor again
         if self._emptied is not None:
             self._look_whether_empty()
@@ -303,7 +209,7 @@ class AioServer:
         """So many requests run that this one has to wait, and others elsewhere."""
         self.waiting.append(who)
         self.room = 0
-        self._unwatch_listeners()
+        self.acceptor.unwatch()
 
     def _give_turns(self) -> None:
         """Begin what waits, as far as there is room: first come, first served."""
@@ -415,7 +321,7 @@ class AioServer:
     def _busy(self) -> bool:
         """Something is connected, or will be, or runs."""
         return bool(
-            self.connections or self.running or self.streaming or self._arriving
+            self.connections or self.running or self.streaming or self.acceptor.arriving
         )
 
     def _look_whether_empty(self) -> None:
@@ -432,36 +338,3 @@ class AioServer:
         for connection in list(self.connections):
             connection.abort()
         self.close_listeners()
-
-
-def make_spawn(loop: asyncio.AbstractEventLoop) -> Spawn:
-    """
-    What makes a task of a coroutine, on this loop.
-
-    From Python 3.12 on its first step is made at once, inside the task: most
-    requests are answered in it, and the loop never hears of them.
-    """
-    if sys.version_info >= (3, 12):
-        return partial(asyncio.Task, loop=loop, eager_start=True)
-    return cast(Spawn, loop.create_task)
-
-
-def stack_of(task: Any) -> str:
-    """
-    Where a task stands, in lines for the log; nothing if it can't be told.
-
-    Its own ``get_stack`` gives the outermost coroutine only.
-    """
-    lines: list[str] = []
-    waits = task.get_coro() if isinstance(task, asyncio.Task) else None
-    while waits is not None:
-        frame = first_of(waits, "cr_frame", "ag_frame", "gi_frame")
-        if frame is not None:
-            lines += traceback.format_stack(frame, limit=1)
-        waits = first_of(waits, "cr_await", "ag_await", "gi_yieldfrom")
-    return ":\n" + "".join(lines).rstrip() if lines else ""
-
-
-def first_of(thing: Any, *names: str) -> Any:
-    """The first of these attributes that *thing* has; None if it has none."""
-    return next((getattr(thing, name) for name in names if hasattr(thing, name)), None)

@@ -8,10 +8,11 @@ came, and ``send`` waits while the reader has not taken what was sent.
 import asyncio
 import math
 import time
-from contextlib import suppress
+from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tiamat.drivers.aio_file import send_file
+from tiamat.drivers.waiters import Waiters
 from tiamat.gateways.asgi import Cycle, Disconnected
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST, Connection
@@ -87,7 +88,7 @@ class AioConnection(asyncio.Protocol):
         self._stalled_at = _NEVER  # when it has taken none of them for too long
         self._skip_to = 0  # bytes of a body: beyond them nobody waits for its end
         self._began = 0.0
-        self.waiters: list[asyncio.Future[None]] = []
+        self.waiters = Waiters()
 
     # What the loop calls
 
@@ -125,7 +126,7 @@ class AioConnection(asyncio.Protocol):
             return True
         self.http.receive_eof()
         self.ended = True
-        self.wake()
+        self.waiters.wake()
         cycle = self.cycle
         if cycle is None:
             self.close()
@@ -139,14 +140,14 @@ class AioConnection(asyncio.Protocol):
         self.full = False
         self.deadline = _NEVER
         self.server.closed(self)
-        self.wake()
+        self.waiters.wake()
 
     def pause_writing(self) -> None:
         self.full = True
 
     def resume_writing(self) -> None:
         self.full = False
-        self.wake()
+        self.waiters.wake()
         if self.cycle is not None and self.cycle.over:
             self.server.loop.call_soon(self.proceed)
 
@@ -220,7 +221,7 @@ class AioConnection(asyncio.Protocol):
         elif self.deadline < _NEVER:
             self.deadline = _NEVER
         if self.waiters:
-            self.wake()
+            self.waiters.wake()
 
     def _broken_body(self, cycle: Cycle, error: ProtocolError) -> None:
         """The rest of a body can't be read: refuse if there is no answer yet."""
@@ -232,7 +233,7 @@ class AioConnection(asyncio.Protocol):
         else:
             cycle.over = True
             self.refuse(error.status)
-        self.wake()
+        self.waiters.wake()
 
     def _pause(self) -> None:
         if not self._paused:
@@ -323,7 +324,7 @@ class AioConnection(asyncio.Protocol):
         if finished is not None:
             self._report(cycle, now)
         if self.waiters:
-            self.wake()  # of a receive() that waits for the end
+            self.waiters.wake()  # of a receive() that waits for the end
         http = self.http
         if response.keep_alive and http.quiet and not (http.requests or self.full):
             self.cycle = None
@@ -375,20 +376,9 @@ class AioConnection(asyncio.Protocol):
             self.deadline = time.monotonic() + self.server.service.timeouts.body
             self._resume()
 
-    async def more(self) -> None:
+    def more(self) -> Coroutine[Any, Any, None]:
         """Wait until something came: of the body, or the end."""
-        waiter = self.server.loop.create_future()
-        self.waiters.append(waiter)
-        try:
-            await waiter
-        except BaseException:  # cancelled: who asks again and again leaves nothing
-            self.forget(waiter)
-            raise
-
-    def forget(self, waiter: "asyncio.Future[None]") -> None:
-        """Nobody waits with it any more."""
-        with suppress(ValueError):
-            self.waiters.remove(waiter)
+        return self.waiters.wait(self.server.loop)
 
     async def drain(self) -> None:
         """Wait until the reader has taken enough."""
@@ -396,13 +386,6 @@ class AioConnection(asyncio.Protocol):
             await self.more()
         if self.gone:
             raise Disconnected("the client has gone")
-
-    def wake(self) -> None:
-        """Let everybody look again who waits for something here."""
-        waiters, self.waiters = self.waiters, []
-        for waiter in waiters:
-            if not waiter.done():
-                waiter.set_result(None)
 
     async def send_file(self, fileno: int, offset: int, count: int) -> None:
         """Have the kernel send a part of a file; raises Disconnected."""
@@ -442,7 +425,7 @@ class AioConnection(asyncio.Protocol):
             cycle.over = True
             self.ended = True
             self.refuse(408)
-            self.wake()
+            self.waiters.wake()
 
     def _look_at_reader(self, now: float) -> None:
         """Something waits for the client: has it taken any since we last looked?"""
@@ -485,7 +468,7 @@ class AioConnection(asyncio.Protocol):
             self.close()
         else:
             self.ended = True
-            self.wake()
+            self.waiters.wake()
 
     # Ending
 

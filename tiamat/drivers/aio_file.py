@@ -82,7 +82,7 @@ async def _writable(connection: "AioConnection", sock: int) -> None:
         await writable
     finally:
         server.loop.remove_writer(sock)
-        connection.forget(writable)
+        connection.waiters.forget(writable)
 
 
 def _settle(future: "asyncio.Future[None]") -> None:

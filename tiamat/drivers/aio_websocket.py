@@ -8,9 +8,9 @@ future is made only when the application waits.
 
 import asyncio
 import time
-from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from tiamat.drivers.waiters import Waiters
 from tiamat.gateways.asgi import Disconnected
 from tiamat.gateways.asgi_websocket import Conversation
 from tiamat.protocol.errors import ProtocolError
@@ -29,8 +29,6 @@ _NEVER: Final = float("inf")
 
 _NO_PONG: Final = 1011
 _RESTART: Final = 1012  # of IANA's registry: the client may come back at once
-
-_Waiters = list["asyncio.Future[None]"]
 
 
 def begin_websocket(
@@ -113,8 +111,8 @@ class AioWebSocket(asyncio.Protocol):
         self._muted = False  # reading stands still
         self._closing = False  # what comes is read and dropped
         self._reported = False
-        self._receivers: _Waiters = []
-        self._senders: _Waiters = []
+        self._receivers = Waiters()
+        self._senders = Waiters()
         server.closed(connection)
         server.opened(self)
         self.transport.set_protocol(self)
@@ -170,7 +168,7 @@ class AioWebSocket(asyncio.Protocol):
         if socket.reply or socket.finished:
             self._settle()
         if self._receivers and (socket.messages or socket.ended is not None):
-            wake(self._receivers)
+            self._receivers.wake()
         if behind or not self.conversation.accepted:
             self._mute()
 
@@ -183,8 +181,8 @@ class AioWebSocket(asyncio.Protocol):
         self._due = _NEVER
         self.socket.receive_eof()
         self.server.closed(self)
-        wake(self._receivers)
-        wake(self._senders)
+        self._receivers.wake()
+        self._senders.wake()
 
     def pause_writing(self) -> None:
         self.full = True
@@ -192,7 +190,7 @@ class AioWebSocket(asyncio.Protocol):
     def resume_writing(self) -> None:
         self.full = False
         self._settle()
-        wake(self._senders)
+        self._senders.wake()
 
     # What the conversation calls
 
@@ -221,25 +219,14 @@ class AioWebSocket(asyncio.Protocol):
         if socket.reply or socket.finished:
             self._settle()
         if not socket.messages and socket.ended is None:
-            await self._wait(self._receivers)
+            await self._receivers.wait(self.server.loop)
 
     async def drain(self) -> None:
         """Wait until the reader has taken enough; raises Disconnected."""
         while self.full:
-            await self._wait(self._senders)
+            await self._senders.wait(self.server.loop)
         if self.gone:
             raise Disconnected("the client has gone")
-
-    async def _wait(self, waiters: _Waiters) -> None:
-        """Wait until woken; who is cancelled meanwhile leaves nothing behind."""
-        waiter = self.server.loop.create_future()
-        waiters.append(waiter)
-        try:
-            await waiter
-        except BaseException:
-            with suppress(ValueError):
-                waiters.remove(waiter)
-            raise
 
     def accepted(self) -> None:
         """The 101 is with the transport: from here on it needs no room."""
@@ -257,7 +244,7 @@ class AioWebSocket(asyncio.Protocol):
         self.write(self.socket.close(code, reason))
         self._due = time.monotonic() + self.server.service.timeouts.linger
         self._unmute()
-        wake(self._receivers)
+        self._receivers.wake()
 
     def responded(self) -> None:
         """A denial is complete: it is an ordinary response, and closes."""
@@ -304,7 +291,7 @@ class AioWebSocket(asyncio.Protocol):
         self._closing = True
         self._due = time.monotonic() + self.server.service.timeouts.linger
         self._unmute()
-        wake(self._receivers)
+        self._receivers.wake()
         if self.transport.can_write_eof():
             self.transport.write_eof()
         else:
@@ -376,11 +363,3 @@ class AioWebSocket(asyncio.Protocol):
     def abort(self) -> None:
         """Close now."""
         self.transport.abort()
-
-
-def wake(waiters: _Waiters) -> None:
-    """Let all of them look again."""
-    for waiter in waiters:
-        if not waiter.done():
-            waiter.set_result(None)
-    waiters.clear()

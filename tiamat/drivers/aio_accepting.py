@@ -1,0 +1,145 @@
+"""
+Listeners of an asyncio loop: when connections are taken from them, and when not.
+
+The descriptors are watched, and one connection is taken per call: uvloop's own servers
+call ``listen`` again on the sockets that all workers share.
+"""
+
+import asyncio
+import errno
+import heapq
+import math
+import socket
+from collections.abc import Callable, Sequence, Set
+from contextlib import suppress
+from functools import partial
+from typing import Any, Protocol
+
+from tiamat.drivers.service import ASGIService
+from tiamat.system.sockets import EXHAUSTED
+from tiamat.types import Scope
+
+
+class Swept(Protocol):
+    """A connection of any kind, as the sweep and the drain see it."""
+
+    @property
+    def waits_since(self) -> float: ...
+    def sweep(self, now: float, /) -> None: ...
+    def retire(self, idle_until: float, /) -> None: ...
+    def abort(self) -> None: ...
+
+
+class AioAcceptor:
+    """
+    Takes new connections.
+
+    Args:
+        listeners: Where from.
+        service: How many there may be, and what those of a listener have in common.
+        loop: Whose they will be.
+        connections: Those that are there.
+        make: Makes the protocol of one, of what its listener's scopes have in common
+            and of the peer's address.
+
+    Attributes:
+        accepting: The listeners are watched.
+        arriving: Those that were taken, and that the loop has yet to begin.
+        arrived: Called when one of them has begun, or failed.
+    """
+
+    def __init__(
+        self,
+        listeners: Sequence[socket.socket],
+        service: ASGIService,
+        loop: asyncio.AbstractEventLoop,
+        connections: Set[Swept],
+        make: Callable[[Scope, Any], asyncio.BaseProtocol],
+    ) -> None:
+        self.accepting = False
+        self.arriving: set[asyncio.Future[Any]] = set()
+        self.arrived: Callable[[], object] = lambda: None
+        self._listeners = list(listeners)
+        self._service = service
+        self._loop = loop
+        self._connections = connections
+        self._make = make
+
+    def watch(self) -> None:
+        """Take connections from now on."""
+        if not self.accepting:
+            self.accepting = True
+            for listener in self._listeners:
+                self._loop.add_reader(listener.fileno(), self._welcome, listener)
+
+    def unwatch(self) -> None:
+        """Leave them to other workers, until they are watched again."""
+        if self.accepting:
+            self.accepting = False
+            for listener in self._listeners:
+                with suppress(OSError, ValueError):  # the helper has closed it
+                    self._loop.remove_reader(listener.fileno())
+
+    def close(self) -> None:
+        """Take no more connections. From any thread."""
+        listeners, self._listeners = self._listeners, []
+        for listener in listeners:
+            if self.accepting:
+                with suppress(OSError, ValueError, RuntimeError):
+                    self._loop.remove_reader(listener.fileno())
+            listener.close()
+        if listeners:
+            self.accepting = False
+
+    def take(self, listener: socket.socket) -> bool:
+        """Take one connection; False if there was none."""
+        try:
+            sock, name = listener.accept()
+        except OSError as error:
+            if error.errno in EXHAUSTED:
+                self._service.log.warning("accept: %s, pausing", error.strerror)
+                self.unwatch()  # the next sweep watches them again
+                if error.errno == errno.EMFILE:
+                    self._evict(len(self._connections) // 10)
+            return False
+        sock.setblocking(False)
+        make = partial(self._make, self._service.bases[listener.fileno()], name)
+        arriving = asyncio.ensure_future(
+            self._loop.connect_accepted_socket(make, sock), loop=self._loop
+        )
+        self.arriving.add(arriving)
+        arriving.add_done_callback(self._arrived)
+        return True
+
+    def _welcome(self, listener: socket.socket) -> None:
+        """Take one connection if there is room for it; it stays in the queue if not."""
+        if self._service.gateway.stopping():
+            return  # uvloop goes round once more behind a signal's SystemExit
+        limit = self._service.limit_connections
+        full = limit and len(self._connections) + len(self.arriving) >= limit
+        if full and not self._evict(limit // 100):
+            self.unwatch()  # until a connection closes
+        else:
+            self.take(listener)
+
+    def _arrived(self, arriving: "asyncio.Future[Any]") -> None:
+        self.arriving.discard(arriving)
+        self.arrived()
+        if not arriving.cancelled() and (error := arriving.exception()):
+            self._service.log.debug("a connection failed: %s", error)
+
+    def _evict(self, count: int) -> int:
+        """
+        Make room: close those that have waited longest without a request.
+
+        Some at once, so that looking for them is paid for by many. Who is being
+        answered, or has a WebSocket, is not closed for a newcomer.
+
+        Returns:
+            How many were closed.
+        """
+        idle = [c for c in self._connections if c.waits_since < math.inf]
+        oldest = heapq.nsmallest(max(1, count), idle, key=lambda c: c.waits_since)
+        for connection in oldest:
+            connection.abort()
+        return len(oldest)
