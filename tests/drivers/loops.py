@@ -6,6 +6,7 @@ greenlets; the fixture ``kind`` sets it, so that each test of a driver runs with
 """
 
 import logging
+import re
 import socket
 import tempfile
 import threading
@@ -39,6 +40,19 @@ LOG = logging.getLogger("tests.drivers")
 
 BUFFERED = pytest.mark.parametrize("kind", ["sync", "threads"], indirect=True)
 """Of tests about what waits outside of the application; greens wait inside."""
+
+GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
+LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n"
+PLAIN = [("Content-Type", "text/plain")]
+
+
+def only(kind: str) -> list[pytest.MarkDecorator]:
+    """Marks of tests about one way to run an application."""
+    return [
+        pytest.mark.usefixtures("kind"),
+        pytest.mark.parametrize("kind", [kind], indirect=True),
+    ]
 
 
 class Running:
@@ -240,6 +254,37 @@ def running(
         server.thread.join(20)
 
 
+# --- Applications, and what they answer -----------------------------------------
+
+
+def echo_path(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answer with the path."""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [environ["PATH_INFO"].encode("latin-1")]
+
+
+def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answer with 20 MB, or with the path."""
+    if environ["PATH_INFO"] != "/large":
+        return echo_path(environ, start_response)
+    start_response("200 OK", [])
+    return [b"x" * 20_000_000]
+
+
+def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """The path, and the body behind it."""
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", PLAIN)
+    return [environ["PATH_INFO"].encode() + body + b"."]
+
+
+def name(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """Answer with the name of the thread, after as long as the path says."""
+    time.sleep(float(environ["PATH_INFO"][1:] or 0))
+    start_response("200 OK", [])
+    return [threading.current_thread().name.encode() + b";"]
+
+
 def send_file(environ: dict[str, Any], start_response: Any) -> Any:
     """Answer with a file of 1 MB."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - the server closes it
@@ -247,3 +292,9 @@ def send_file(environ: dict[str, Any], start_response: Any) -> Any:
     file.seek(0)
     start_response("200 OK", [("Content-Type", "text/plain")])
     return environ["wsgi.file_wrapper"](file)
+
+
+def statuses(data: bytes) -> list[int]:
+    """Those of the final responses in *data*."""
+    found = [int(text) for text in re.findall(rb"HTTP/1\.1 (\d\d\d) ", data)]
+    return [status for status in found if status >= 200]

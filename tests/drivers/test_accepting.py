@@ -6,18 +6,10 @@ import socket
 from typing import Any
 
 import pytest
-from drivers.loops import read_all, running
+from drivers.loops import LAST, echo_path, read_all, running
 from running import wait_until
 
 pytestmark = pytest.mark.usefixtures("kind")
-
-LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-
-
-def echo_path(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer with the path."""
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [environ["PATH_INFO"].encode("latin-1")]
 
 
 class Exhausted(socket.socket):

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import IO, Any
 
 import pytest
@@ -64,8 +64,8 @@ def test_a_slow_reader_gets_all_and_nobody_waits_any_more(file: IO[bytes]) -> No
     run(app_for(file, []), client, made=servers.append)
 
 
-def test_a_file_that_became_shorter_breaks_the_connection(file: IO[bytes]) -> None:
-    """The client must not take what it has for the whole."""
+def cut(file: IO[bytes], how: Callable[[Any], object]) -> list[str]:
+    """What the application hears when this happens to the connection meanwhile."""
     seen: list[str] = []
 
     async def client(reader: Any, writer: Any) -> None:
@@ -73,32 +73,25 @@ def test_a_file_that_became_shorter_breaks_the_connection(file: IO[bytes]) -> No
         await reader.readuntil(b"\r\n\r\n")
         (connection,) = servers[0].connections
         await until(lambda: connection.waiters)
-        os.ftruncate(file.fileno(), 0)
+        how(connection)
         with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
             await reader.readexactly(2 * SIZE)
         await until(lambda: seen)
 
     servers: list[Any] = []
     run(app_for(file, seen), client, made=servers.append)
+    return seen
+
+
+def test_a_file_that_became_shorter_breaks_the_connection(file: IO[bytes]) -> None:
+    """The client must not take what it has for the whole."""
+    seen = cut(file, lambda connection: os.ftruncate(file.fileno(), 0))
 
     assert ["the file became shorter while it was sent"] == seen
 
 
 def test_a_connection_that_is_aborted_sends_no_more(file: IO[bytes]) -> None:
     """The kernel would go on: the descriptor that we send on is another one."""
-    seen: list[str] = []
-
-    async def client(reader: Any, writer: Any) -> None:
-        writer.write(GET)
-        await reader.readuntil(b"\r\n\r\n")
-        (connection,) = servers[0].connections
-        await until(lambda: connection.waiters)
-        connection.abort()
-        with pytest.raises((asyncio.IncompleteReadError, ConnectionResetError)):
-            await reader.readexactly(2 * SIZE)
-        await until(lambda: seen)
-
-    servers: list[Any] = []
-    run(app_for(file, seen), client, made=servers.append)
+    seen = cut(file, lambda connection: connection.abort())
 
     assert ["the client has gone"] == seen

@@ -1,39 +1,30 @@
 """Connections whose application waits itself: bodies, readers, the end."""
 
-import re
 import socket
 from typing import Any
 
 import pytest
-from drivers.loops import read_all, read_until, running, send_file
+from drivers.loops import (
+    GET,
+    PLAIN,
+    POST,
+    echo,
+    only,
+    read_all,
+    read_until,
+    running,
+    send_file,
+    statuses,
+)
 from protocol.wire import PARSERS, Case, cases
 from running import wait_until
 
 from tiamat.drivers.service import Timeouts
 from tiamat.protocol.headers import Names
 
-pytestmark = [
-    pytest.mark.usefixtures("kind"),
-    pytest.mark.parametrize("kind", ["greens"], indirect=True),
-]
+pytestmark = only("greens")
 
-PLAIN = [("Content-Type", "text/plain")]
-GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
 LAST = b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"
-POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n"
-
-
-def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """The path, and the body behind it."""
-    body = environ["wsgi.input"].read()
-    start_response("200 OK", PLAIN)
-    return [environ["PATH_INFO"].encode() + body + b"."]
-
-
-def statuses(data: bytes) -> list[int]:
-    """Those of the final responses in *data*."""
-    found = [int(text) for text in re.findall(rb"HTTP/1\.1 (\d\d\d) ", data)]
-    return [status for status in found if status >= 200]
 
 
 def test_requests_of_a_connection_are_answered_in_order() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drivers.loops import BUFFERED, read_all, read_until, running, send_file
+from drivers.loops import BUFFERED, LAST, read_all, read_until, running, send_file
 from running import wait_until
 
 from tiamat.drivers.evented import READ_SIZE
@@ -16,8 +16,6 @@ from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.limits import Limits
 
 pytestmark = pytest.mark.usefixtures("kind")
-
-LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 
 
 def never(environ: dict[str, Any], start_response: Any) -> list[bytes]:

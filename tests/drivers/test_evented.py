@@ -4,7 +4,7 @@ import socket
 from typing import Any
 
 import pytest
-from drivers.loops import read_all, read_until, running
+from drivers.loops import GET, LAST, echo_path, large, read_all, read_until, running
 from protocol.wire import PARSERS, cases
 
 from tiamat.drivers import evented
@@ -13,23 +13,6 @@ from tiamat.protocol.headers import Names
 from tiamat.system.poller import PollPoller
 
 pytestmark = pytest.mark.usefixtures("kind")
-
-GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
-LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-
-
-def echo_path(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer with the path."""
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [environ["PATH_INFO"].encode("latin-1")]
-
-
-def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer with 20 MB, or with the path."""
-    if environ["PATH_INFO"] != "/large":
-        return echo_path(environ, start_response)
-    start_response("200 OK", [])
-    return [b"x" * 20_000_000]
 
 
 def count_body(environ: dict[str, Any], start_response: Any) -> list[bytes]:

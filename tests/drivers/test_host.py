@@ -3,17 +3,10 @@
 from typing import Any
 
 import gevent
-import pytest
-from drivers.loops import read_all, read_until, running
+from drivers.loops import GET, PLAIN, only, read_all, read_until, running
 from running import wait_until
 
-pytestmark = [
-    pytest.mark.usefixtures("kind"),
-    pytest.mark.parametrize("kind", ["greens"], indirect=True),
-]
-
-PLAIN = [("Content-Type", "text/plain")]
-GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
+pytestmark = only("greens")
 
 
 class Gate:

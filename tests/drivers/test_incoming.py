@@ -1,43 +1,32 @@
 """A body that comes while the application reads it, or doesn't."""
 
-import re
 import threading
 from typing import Any
 
 import pytest
-from drivers.loops import read_all, read_until, running
+from drivers.loops import (
+    GET,
+    PLAIN,
+    POST,
+    echo,
+    only,
+    read_all,
+    read_until,
+    running,
+    statuses,
+)
 from protocol.wire import PARSERS
 
 from tiamat.gateways.wsgi_input import BodyError, ClientDisconnected
 from tiamat.protocol.limits import Limits
 
-pytestmark = [
-    pytest.mark.usefixtures("kind"),
-    pytest.mark.parametrize("kind", ["greens"], indirect=True),
-]
-
-PLAIN = [("Content-Type", "text/plain")]
-GET = b"GET /%s HTTP/1.1\r\nHost: a\r\n\r\n"
-POST = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n%s\r\n"
-
-
-def echo(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """The path, and the body behind it."""
-    body = environ["wsgi.input"].read()
-    start_response("200 OK", PLAIN)
-    return [environ["PATH_INFO"].encode() + body + b"."]
+pytestmark = only("greens")
 
 
 def deaf(environ: dict[str, Any], start_response: Any) -> list[bytes]:
     """Answers without a look at the body."""
     start_response("200 OK", PLAIN)
     return [b"deaf."]
-
-
-def statuses(data: bytes) -> list[int]:
-    """Those of the final responses in *data*."""
-    found = [int(text) for text in re.findall(rb"HTTP/1\.1 (\d\d\d) ", data)]
-    return [status for status in found if status >= 200]
 
 
 def test_a_body_is_read_while_it_comes() -> None:

@@ -1,30 +1,15 @@
 """Threads that take turns at leading: who serves, who is woken, how it ends."""
 
 import threading
-import time
 from typing import Any
 
-import pytest
-from drivers.loops import read_all, running
+from drivers.loops import LAST, name, only, read_all, running
 from running import LIMIT, wait_until
 
 from tiamat.drivers.pool import Pool
 from tiamat.drivers.seat import Seat
 
-pytestmark = [
-    pytest.mark.usefixtures("kind"),
-    pytest.mark.parametrize("kind", ["threads"], indirect=True),
-]
-
-GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
-LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-
-
-def name(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer with the name of the thread, after as long as the path says."""
-    time.sleep(float(environ["PATH_INFO"][1:] or 0))
-    start_response("200 OK", [])
-    return [threading.current_thread().name.encode() + b";"]
+pytestmark = only("threads")
 
 
 def living(pool: Pool) -> list[Seat]:

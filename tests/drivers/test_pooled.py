@@ -2,17 +2,10 @@
 
 from typing import Any
 
-import pytest
-from drivers.loops import Gate, read_all, running
+from drivers.loops import LAST, Gate, only, read_all, running
 from running import LIMIT
 
-pytestmark = [
-    pytest.mark.usefixtures("kind"),
-    pytest.mark.parametrize("kind", ["threads"], indirect=True),
-]
-
-GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
-LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+pytestmark = only("threads")
 
 
 def test_a_reader_gets_what_there_is_while_the_application_goes_on() -> None:

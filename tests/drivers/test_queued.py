@@ -1,16 +1,9 @@
 """What happens on a connection while somebody else serves it."""
 
-import pytest
-from drivers.loops import Gate, read_all, running
+from drivers.loops import GET, LAST, Gate, only, read_all, running
 from running import LIMIT, wait_until
 
-pytestmark = [
-    pytest.mark.usefixtures("kind"),
-    pytest.mark.parametrize("kind", ["threads"], indirect=True),
-]
-
-GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
-LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
+pytestmark = only("threads")
 
 
 def test_what_comes_meanwhile_is_read_afterwards() -> None:

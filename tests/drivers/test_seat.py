@@ -1,26 +1,8 @@
 """A thread of a pool: it leads, serves, and gives the lead away."""
 
-import threading
-import time
-from typing import Any
+from drivers.loops import GET, LAST, name, only, read_all, read_until, running
 
-import pytest
-from drivers.loops import read_all, read_until, running
-
-pytestmark = [
-    pytest.mark.usefixtures("kind"),
-    pytest.mark.parametrize("kind", ["threads"], indirect=True),
-]
-
-GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
-LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-
-
-def name(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer with the name of the thread, after as long as the path says."""
-    time.sleep(float(environ["PATH_INFO"][1:] or 0))
-    start_response("200 OK", [])
-    return [threading.current_thread().name.encode() + b";"]
+pytestmark = only("threads")
 
 
 def test_an_application_that_answers_at_once_needs_one_thread() -> None:

@@ -1,31 +1,21 @@
 """Who waits too long, who makes room, and who may stay at the end."""
 
-from typing import Any
-
 import pytest
-from drivers.loops import BUFFERED, read_all, read_until, running
+from drivers.loops import (
+    BUFFERED,
+    GET,
+    LAST,
+    echo_path,
+    large,
+    read_all,
+    read_until,
+    running,
+)
 from running import wait_until
 
 from tiamat.drivers.service import Timeouts
 
 pytestmark = pytest.mark.usefixtures("kind")
-
-GET = b"GET /%s HTTP/1.1\r\nHost: test\r\n\r\n"
-LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
-
-
-def echo_path(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer with the path."""
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [environ["PATH_INFO"].encode("latin-1")]
-
-
-def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
-    """Answer with 20 MB, or with the path."""
-    if environ["PATH_INFO"] != "/large":
-        return echo_path(environ, start_response)
-    start_response("200 OK", [])
-    return [b"x" * 20_000_000]
 
 
 def test_a_slow_sender_of_a_head_gets_408() -> None:

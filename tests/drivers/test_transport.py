@@ -5,14 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drivers.loops import BUFFERED, read_all, running, send_file
+from drivers.loops import BUFFERED, LAST, read_all, running, send_file
 from running import wait_until
 
 from tiamat.drivers.service import Timeouts
 
 pytestmark = pytest.mark.usefixtures("kind")
-
-LAST = b"GET /%s HTTP/1.1\r\nHost: test\r\nConnection: close\r\n\r\n"
 
 
 def test_a_file_is_sent_whole_after_the_application_closed_it() -> None:

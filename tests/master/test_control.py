@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -58,6 +59,14 @@ class Desk:
         sock.settimeout(LIMIT)
         sock.connect(str(self.path))
         return sock
+
+    @contextmanager
+    def waiting(self) -> Iterator[socket.socket]:
+        """Somebody whose answer is not known yet."""
+        with self.client() as client:
+            self.serve()
+            self.control.clients[0].pending = Pending()
+            yield client
 
     def asked(self, data: bytes) -> dict[str, object]:
         """What is answered to these bytes."""
@@ -221,9 +230,7 @@ def test_who_goes_is_forgotten(desk: Desk, data: bytes, waits: bool) -> None:
 
 def test_who_asks_for_more_than_one_thing_is_dropped(desk: Desk) -> None:
     """One request, one answer."""
-    with desk.client() as client:
-        desk.serve()
-        desk.control.clients[0].pending = Pending()
+    with desk.waiting() as client:
         client.sendall(b'{"command": "status"}\n')
         desk.serve()
 
@@ -232,9 +239,7 @@ def test_who_asks_for_more_than_one_thing_is_dropped(desk: Desk) -> None:
 
 def test_who_waits_is_answered_at_the_end(desk: Desk) -> None:
     """A server that stops does not just hang up."""
-    with desk.client() as client:
-        desk.serve()
-        desk.control.clients[0].pending = Pending()
+    with desk.waiting() as client:
         desk.control.close()
 
         assert "the server has stopped" == json.loads(client.recv(65536))["text"]

@@ -204,20 +204,6 @@ def grown(server: Server, scenario: Callable[[Callable[[], object]], object]) ->
     return max(*seen, memory(server)) - before
 
 
-@pytest.mark.soak
-@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-def test_a_reader_that_stops_costs_less_than_a_megabyte(
-    serve: Serve, loop: str
-) -> None:
-    """Of a response of any size; and it all comes when the client goes on."""
-    server = serve(
-        "mine:app", "-k", "asgi", f"--asgi-loop={loop}",
-        config=f"open('mine.py', 'w').write({STREAMS!r})",
-    )  # fmt: skip
-
-    assert grown(server, partial(fetch, server)) < ALLOWED
-
-
 def fetch(server: Server, pause: Callable[[], object]) -> None:
     """Read a quarter of a stream, pause when it stands still, and read the rest."""
     buffer = bytearray(1 << 18)
@@ -233,20 +219,6 @@ def fetch(server: Server, pause: Callable[[], object]) -> None:
                 pause()
             size += count
     assert size == PASSING
-
-
-@pytest.mark.soak
-@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
-def test_an_upload_to_who_reads_slowly_costs_less_than_a_megabyte(
-    serve: Serve, loop: str
-) -> None:
-    """Of a body of any size; and it all comes when the application goes on."""
-    server = serve(
-        "mine:app", "-k", "asgi", f"--asgi-loop={loop}",
-        config=f"open('mine.py', 'w').write({STREAMS!r})",
-    )  # fmt: skip
-
-    assert grown(server, partial(upload, server)) < ALLOWED
 
 
 def upload(server: Server, pause: Callable[[], object]) -> None:
@@ -276,6 +248,23 @@ def upload(server: Server, pause: Callable[[], object]) -> None:
             more = sock.recv(65536)
             assert more, answer
             answer += more
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("scenario", [fetch, upload])
+@pytest.mark.parametrize("loop", ["uvloop", "asyncio"])
+def test_who_stops_costs_less_than_a_megabyte(
+    serve: Serve,
+    loop: str,
+    scenario: Callable[[Server, Callable[[], object]], None],
+) -> None:
+    """A reader or an application, of a body of any size; all comes when it goes on."""
+    server = serve(
+        "mine:app", "-k", "asgi", f"--asgi-loop={loop}",
+        config=f"open('mine.py', 'w').write({STREAMS!r})",
+    )  # fmt: skip
+
+    assert grown(server, partial(scenario, server)) < ALLOWED
 
 
 def test_max_requests_without_a_loss(serve: Serve) -> None:
