@@ -14,7 +14,8 @@ from tiamat.master.spawn import Forked
 from tiamat.observe.log import Log
 from tiamat.system.channel import Channel
 from tiamat.system.scoreboard import Scoreboard
-from tiamat.workers.base import Worker, WorkerInit
+from tiamat.workers.base import Worker
+from tiamat.workers.init import WorkerInit
 
 
 @dataclass

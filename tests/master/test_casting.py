@@ -18,7 +18,8 @@ from tiamat.system import sockets
 from tiamat.system.channel import Channel
 from tiamat.system.messages import Fork, NotSpawned
 from tiamat.system.scoreboard import Scoreboard
-from tiamat.workers.base import Worker, WorkerInit
+from tiamat.workers.base import Worker
+from tiamat.workers.init import WorkerInit
 
 
 class Broken(Worker):

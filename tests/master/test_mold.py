@@ -22,8 +22,9 @@ from tiamat.system import sockets
 from tiamat.system.channel import Channel
 from tiamat.system.messages import Fork, Handed, NotSpawned, Spawned
 from tiamat.system.scoreboard import Scoreboard
-from tiamat.workers.base import Worker, WorkerInit
+from tiamat.workers.base import Worker
 from tiamat.workers.gevent import GeventWorker
+from tiamat.workers.init import WorkerInit
 
 
 @dataclass

@@ -34,7 +34,9 @@ from tiamat.system.messages import (
 from tiamat.system.sockets import Listener
 from tiamat.system.unpatched import unpatched
 from tiamat.workers import signals as worker_signals
-from tiamat.workers.base import CRASHED, Worker, WorkerInit, failure
+from tiamat.workers.base import Worker
+from tiamat.workers.endings import CRASHED, failure
+from tiamat.workers.init import WorkerInit
 from tiamat.workers.preload import preload
 
 if TYPE_CHECKING:

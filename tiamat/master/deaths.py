@@ -10,7 +10,7 @@ from tiamat.errors import AppError, StartupError, TiamatError
 from tiamat.master.member import State
 from tiamat.master.spawn import NO_REQUEST
 from tiamat.system.process import status_in_words
-from tiamat.workers.base import ABORTED
+from tiamat.workers.endings import ABORTED
 
 if TYPE_CHECKING:
     from tiamat.master.mold import Mold

@@ -26,7 +26,7 @@ from tiamat.master.silence import Condemned
 from tiamat.master.spawn import Ends, Plan
 from tiamat.system import process, signals
 from tiamat.system.messages import Failed, Message, Ready
-from tiamat.workers.base import CRASHED, failure
+from tiamat.workers.endings import CRASHED, failure
 
 if TYPE_CHECKING:
     from tiamat.master.keeper import Keeper

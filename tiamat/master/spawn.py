@@ -23,7 +23,9 @@ from tiamat.system.scoreboard import (
     STATE,
     Row,
 )
-from tiamat.workers.base import CRASHED, Worker, WorkerInit
+from tiamat.workers.base import Worker
+from tiamat.workers.endings import CRASHED
+from tiamat.workers.init import WorkerInit
 
 if TYPE_CHECKING:
     from tiamat.master.mold import Mold

@@ -16,76 +16,26 @@ import os
 import random
 import select
 import time
-import traceback
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from types import FrameType
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from tiamat.config import Config
-from tiamat.errors import AppError, StartupError, TiamatError
+from tiamat.errors import AppError, TiamatError
 from tiamat.gateways import interface, loader
 from tiamat.observe.log import Log
 from tiamat.system import process
-from tiamat.system.channel import PATIENCE, Channel
-from tiamat.system.messages import Failed, Message, Ready, Retiring
-from tiamat.system.scoreboard import Row
+from tiamat.system.channel import PATIENCE
+from tiamat.system.messages import Message, Ready, Retiring
 from tiamat.system.signals import Wakeup
-from tiamat.system.sockets import Listener
 from tiamat.workers import hooks, signals
+from tiamat.workers.endings import ABORTED, BOOT_FAILED, CRASHED, failure
 from tiamat.workers.helper import Helper
+from tiamat.workers.init import WorkerInit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from tiamat.workers.check import SelfCheck
-
-BOOT_FAILED: Final = StartupError.exit_status
-
-CRASHED: Final = 255
-"""Exit status after an exception that is ours, or a worker class's, as gunicorn's."""
-
-ABORTED: Final = 1
-"""Exit status after SIGABRT, as gunicorn's."""
-
-
-class Server(Protocol):
-    """The master, as hooks see it."""
-
-    @property
-    def cfg(self) -> Config: ...
-    @property
-    def log(self) -> Log: ...
-    @property
-    def pid(self) -> int: ...
-
-
-@dataclass(frozen=True, slots=True)
-class WorkerInit:
-    """
-    All that a worker is made of.
-
-    Attributes:
-        slot: its place in the roster.
-        generation: of the application and the settings: how many reloads before.
-        age: how many workers there were before it.
-        config: the settings.
-        listeners: what it accepts from.
-        channel: its end of the channel to the master.
-        row: its own, in the scoreboard.
-        log: the logs.
-        server: the view of the master that hooks get.
-        stacks: a descriptor that the stacks go to when all else fails.
-    """
-
-    slot: int
-    generation: int
-    age: int
-    config: Config
-    listeners: Sequence[Listener]
-    channel: Channel
-    row: Row
-    log: Log
-    server: Server
-    stacks: int = 2
 
 
 class Worker:
@@ -414,14 +364,6 @@ class Worker:
     def handle_usr1(self, number: int, frame: FrameType | None) -> None:
         """USR1: reopen the logs, in the main loop."""
         self.reopen_wanted = True
-
-
-def failure(error: TiamatError) -> Failed:
-    """What the master hears of an error at boot: with the user's traceback, if any."""
-    text = str(error)
-    if error.__cause__ is not None:
-        text += "\n" + "".join(traceback.format_exception(error.__cause__)).rstrip()
-    return Failed(error.exit_status, text)
 
 
 def jittered(config: Config) -> int | float:
