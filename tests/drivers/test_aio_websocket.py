@@ -18,7 +18,8 @@ from websockets.exceptions import InvalidStatus
 from websockets.typing import Subprotocol
 
 from tiamat.drivers.aio import AioServer
-from tiamat.drivers.aio_websocket import AioWebSocket, begin_websocket
+from tiamat.drivers.aio_upgrade import begin_websocket
+from tiamat.drivers.aio_websocket import AioWebSocket
 from tiamat.drivers.service import Timeouts
 from tiamat.protocol.handshake import WebSocketSettings
 
@@ -201,32 +202,6 @@ def test_the_scope_and_the_handshake() -> None:
     assert "websocket.http.response" in scope["extensions"]
 
 
-@pytest.mark.parametrize("parser", PARSERS)
-def test_a_handshake_behind_a_request(parser: str) -> None:
-    """Pipelined, with the first message behind it: all is answered in order."""
-
-    async def app(scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] == "websocket":
-            await echo(scope, receive, send)
-            return
-        await asyncio.sleep(0)  # so that the rest waits
-        await send({"type": "http.response.start", "status": 204})
-        await send({"type": "http.response.body"})
-
-    async def test() -> None:
-        async with serving(app, parser) as served:
-            get = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
-            reader, writer = await served.open(get + HEAD + frame(TEXT, b"early"))
-            assert b"204" in await reader.readuntil(b"\r\n\r\n")
-            assert b"101" in await reader.readuntil(b"\r\n\r\n")
-            assert b"\x81\x05early" == await reader.readexactly(7)
-            writer.write(frame(TEXT, b"late"))
-            assert b"\x81\x04late" == await reader.readexactly(6)
-            writer.close()
-
-    run(test)
-
-
 # --- Refusals -------------------------------------------------------------------
 
 
@@ -298,22 +273,6 @@ def test_an_application_that_fails_before_is_a_500(app: Any) -> None:
         async with serving(app) as served:
             assert (await rejection(served)).status_code == 500
             assert served.server.errors == 1
-
-    run(test)
-
-
-@pytest.mark.parametrize("parser", PARSERS)
-def test_a_wrong_handshake_is_a_400(parser: str) -> None:
-    """The application never hears of it."""
-
-    async def test() -> None:
-        async with serving(raises, parser) as served:
-            reader, writer = await served.open(HEAD.replace(b"13", b"8"))
-            answer = await reader.read()
-            assert answer.startswith(b"HTTP/1.1 400 ")
-            assert b"sec-websocket-version: 13\r\n" in answer
-            assert [400] == [report[1].status for report in served.reports]
-            writer.close()
 
     run(test)
 

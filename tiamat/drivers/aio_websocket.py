@@ -13,9 +13,6 @@ from typing import TYPE_CHECKING, Final
 from tiamat.drivers.waiters import Waiters
 from tiamat.gateways.asgi import Disconnected
 from tiamat.gateways.asgi_websocket import Conversation
-from tiamat.protocol.errors import ProtocolError
-from tiamat.protocol.handshake import Refused
-from tiamat.protocol.response import Response
 from tiamat.protocol.websocket import PING, WebSocket
 from tiamat.system.queues import unsent
 
@@ -29,48 +26,6 @@ _NEVER: Final = float("inf")
 
 _NO_PONG: Final = 1011
 _RESTART: Final = 1012  # of IANA's registry: the client may come back at once
-
-
-def begin_websocket(
-    server: "AioServer", connection: "AioConnection", request: "Request"
-) -> None:
-    """Have the application hear of a WebSocket, or refuse what is none."""
-    service = server.service
-    try:
-        scope = service.gateway.scopes.websocket(
-            request, connection.base, connection.client
-        )
-        socket = WebSocket(request, service.websocket)
-    except ProtocolError as error:
-        connection.refuse(error.status)
-        return
-    except Refused as refused:
-        service.log.debug("WebSocket from %s refused: %s", connection.peer[0], refused)
-        refuse(server, connection, request, refused)
-        return
-    if connection.ended:
-        connection.close()  # no conversation with who has said all
-        return
-    AioWebSocket(server, connection, socket).begin(request, scope)
-
-
-def refuse(
-    server: "AioServer",
-    connection: "AioConnection",
-    request: "Request",
-    refused: Refused,
-) -> None:
-    """Answer what is no handshake, and close."""
-    service = server.service
-    response = Response(request)
-    common = service.gateway.common.lines
-    connection.transport.write(
-        response.whole(refused.status, refused.headers, common, refused.text)
-    )
-    if service.finished is not None:
-        service.finished(request, response, None, connection.peer, 0.0)
-    connection.http.surplus = bool(connection.http.unread)
-    connection.close()
 
 
 class AioWebSocket(asyncio.Protocol):

@@ -91,7 +91,7 @@ class ASGIWorker(Worker):
     def _add_websockets(self, service: ASGIService) -> None:
         """Without the library a site still serves HTTP, also who asks for more."""
         try:
-            from tiamat.drivers.aio_websocket import begin_websocket
+            from tiamat.drivers.aio_upgrade import begin_websocket
             from tiamat.protocol.handshake import WebSocketSettings
         except ImportError as error:
             if self.slot == 0:  # one line per generation
