@@ -24,14 +24,12 @@ if TYPE_CHECKING:
 # A body up to this goes into one piece of memory with its head.
 _SMALL: Final = 16384
 
-_DISCONNECT: Final = "http.disconnect"
-
 
 class Disconnected(OSError):
     """Nobody is left to hear a response (ASGI 2.4: ``send`` raises an OSError)."""
 
 
-class Stream(Protocol):
+class Stream(extensions.FileStream, Protocol):
     """
     The connection of a cycle.
 
@@ -50,7 +48,6 @@ class Stream(Protocol):
 
     @property
     def left(self) -> "Callable[[Cycle], None]": ...
-    def write(self, *buffers: bytes) -> None: ...
     def write_on(self, *buffers: bytes) -> None: ...
     def taken(self) -> None: ...
     def invite(self) -> None: ...
@@ -58,7 +55,6 @@ class Stream(Protocol):
     def responded(self, cycle: "Cycle", /) -> None: ...
     async def more(self) -> None: ...
     async def drain(self) -> None: ...
-    async def send_file(self, fileno: int, offset: int, count: int) -> None: ...
 
 
 class ASGIGateway:
@@ -172,7 +168,7 @@ class Cycle:
             await stream.more()
         while not (self.over or stream.ended):
             await stream.more()
-        return {"type": _DISCONNECT}
+        return {"type": "http.disconnect"}
 
     async def send(self, message: Message) -> None:
         """

@@ -135,7 +135,6 @@ class WebSocket:
         if self._held or self._left or not self.open:
             data, at = self._go_on(data)
         size = len(data)
-        core = self._core
         while at < size and not self.finished:
             if self._inflated > _INFLATED and self.messages:
                 self._held = data[at:]
@@ -158,7 +157,7 @@ class WebSocket:
                 and end <= size
                 and second & 0x80
                 and length <= self._limit
-                and core.current_size is None
+                and self._core.current_size is None
                 and self.open
             ):
                 payload = apply_mask(data[start:end], data[start - 4 : start])
