@@ -234,6 +234,32 @@ def test_after_the_candidate_each_slot_gets_the_new_before_the_old_goes() -> Non
     assert 2 == roster.generation
 
 
+def test_who_is_due_before_it_serves_makes_room_at_once() -> None:
+    """
+    A replacement of the old generation boots while a reload lowers ``max_surge``.
+
+    It is not to serve any more, and the worker that it was to replace has to wait for
+    one of the new generation: both would wait for ever.
+    """
+    roster = serving(2)
+    roster.max_surge = 2
+    roster.slot(1).members[0].due = "max_requests"
+    roster.trying = True
+    settle(roster)
+    candidate = roster.candidate
+    assert candidate is not None
+    roster.ready(candidate, 1.0)
+    roster.commit(candidate)
+    roster.max_surge = 1
+    done = settle(roster, 1.0)
+    for member in in_state(roster, State.DRAINING):
+        roster.exited(member, 2.0)
+    done += settle(roster, 2.0)
+
+    assert "retire 1 gen=1: reload" in done
+    assert "spawn 1" == done[-1]
+
+
 def test_a_lost_candidate_ends_the_reload_and_nothing_else() -> None:
     """The old workers go on, in their generation, and the slot has no failure."""
     roster = serving(1)

@@ -77,13 +77,18 @@ def test_what_answers_badly_is_refused(serve: Serve, flags: tuple[str, ...]) -> 
 
 @WORKERS
 def test_what_does_not_answer_is_refused(serve: Serve, flags: tuple[str, ...]) -> None:
-    """Within ``reload_check_timeout``; whether the worker hangs or waits."""
-    server = start(serve, flags, "--reload-check-timeout=1", "--graceful-timeout=1")
+    """
+    Within ``reload_check_timeout``; whether the worker hangs or waits.
+
+    It serves nobody, so it has no graceful_timeout, and is gone at once.
+    """
+    server = start(serve, flags, "--reload-check-timeout=1", "--graceful-timeout=600")
     for word in ("SIGKILL", "Traceback"):
         server.expect(word)
     before = server.get("/").text
     reload(server, "hang")
     server.wait_for_log(f"{REFUSED}GET /healthz was not answered within 1 s")
+    server.wait_for_log(r"gen=2 pid=\d+ (exited|ended after ABRT|killed by SIGKILL)")
 
     assert before == server.get("/").text
 

@@ -38,6 +38,9 @@ GRACE: Final = 0.5
 IMMEDIATE: Final = 2.0
 """Seconds that a worker has to leave on INT and QUIT."""
 
+UNFIT: Final = 10.0
+"""Seconds that a candidate has to leave on QUIT, if it did not pass its check."""
+
 TURN_MESSAGES: Final = 32
 """The most messages of one worker per turn: a flood must not keep others waiting."""
 
@@ -191,12 +194,16 @@ class Keeper:
         forked = self.workers[task.member.pid]
         now = monotonic()
         patience = forked.worker.cfg.graceful_timeout + GRACE
+        if task.member.unfit:
+            patience = UNFIT
         booting = forked.member.state is State.BOOTING
         self.roster.retired(task.member, now, now + patience)
         self.premises.log.info("%s retires: %s", forked, task.reason)
         # A worker that imports the application hears nothing but a signal; one that
         # does not empty its channel shall go too.
-        if not forked.send(Drain(self.final)) or booting:
+        if task.member.unfit:
+            forked.kill(signal.SIGQUIT)
+        elif not forked.send(Drain(self.final)) or booting:
             forked.kill(signal.SIGTERM)
 
     def stop_at_once(self) -> None:
@@ -223,8 +230,9 @@ class Keeper:
         ):
             forked = self.workers[member.pid]
             cause = why_late(member.state, seconds, forked.worker.cfg)
-            if self.hurrying:
-                cause = f"did not leave within {IMMEDIATE:g} s"
+            if self.hurrying or member.unfit:
+                limit = IMMEDIATE if self.hurrying else UNFIT
+                cause = f"did not leave within {limit:g} s"
             self.condemned[member.pid] = Condemned(
                 forked, cause, self.premises.log, now
             )

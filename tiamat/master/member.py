@@ -56,6 +56,8 @@ class Member:
         state: where it is in its life.
         due: why it shall be replaced; empty if it shall not.
         candidate: whether a reload stands or falls with it.
+        unfit: whether it was a candidate that did not pass its check: it shall go at
+            once, since it serves nobody and perhaps hangs.
         since: when it came into its state.
         deadline: when it must have left it: to boot, to drain.
         heartbeat: the last one that is known.
@@ -70,6 +72,7 @@ class Member:
     state: State = State.BOOTING
     due: str = ""
     candidate: bool = False
+    unfit: bool = False
     heartbeat: float = 0.0
     admitted_at: float = math.inf
 

@@ -173,8 +173,8 @@ class Reload:
             self.dropped = True
         if self.plan is not None:
             self.plan.listeners.without(self.arbiter.premises.plan.listeners).close()
+        self.arbiter.roster.abandon(unfit=self.gate is not None)
         self.plan = self.gate = None
-        self.arbiter.roster.abandon()
 
     def supersede(self) -> None:
         """There is something else to do than to reload."""

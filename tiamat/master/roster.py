@@ -225,12 +225,13 @@ class Roster:
         for member in self.members():
             member.deadline += gap
 
-    def abandon(self) -> None:
-        """Try no candidate any more."""
+    def abandon(self, *, unfit: bool = False) -> None:
+        """Try no candidate any more; *unfit* if its check was not passed."""
         self.trying = False
         for member in self.members():
             if member.candidate:
                 member.candidate = False
+                member.unfit = unfit
                 member.due = "its reload was abandoned"
 
     # --- What is next ---------------------------------------------------------------
@@ -255,6 +256,11 @@ class Roster:
         for member in good:
             if member.state is State.READY:
                 yield Admit(member)
+        for member in slot.members:
+            # It serves nobody yet, and will not: its replacement has its room, else
+            # each could wait for the other.
+            if member.due and member.state in {State.BOOTING, State.READY}:
+                yield Retire(member, member.due)
         if any(member.serves for member in good):
             for member in slot.members:
                 if member.due and member.can_retire:
