@@ -51,8 +51,16 @@ class PidFile:
             if self._is_at(self.path, file):
                 break
             os.close(file)  # its owner removed it between our open and our lock
-        os.ftruncate(file, 0)
-        os.pwrite(file, b"%d\n" % os.getpid(), 0)
+        try:
+            os.ftruncate(file, 0)
+            os.pwrite(file, b"%d\n" % os.getpid(), 0)
+        except OSError as error:  # the disk is full
+            with contextlib.suppress(OSError):
+                os.unlink(self.path)
+            os.close(file)
+            raise ConfigError(
+                f"can't write the pid file {self.path}: {error.strerror}"
+            ) from None
         return file
 
     @staticmethod
