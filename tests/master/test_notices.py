@@ -18,7 +18,9 @@ from service_manager import Manager
 from tiamat.config import Config
 from tiamat.master.arbiter import Arbiter
 from tiamat.master.member import Member, State
+from tiamat.master.mold import Mold
 from tiamat.master.notices import Notices, Told
+from tiamat.system.channel import Channel
 from tiamat.system.systemd import store_name
 
 FLAG = """
@@ -295,6 +297,31 @@ def test_the_watchdog_starves_when_no_worker_lives(
         manager.listen(0.0)
     roster.slots.clear()
     manager.wait_until(lambda: len(manager.said("WATCHDOG")) == 2, "fed twice")
+
+
+def test_a_mold_keeps_the_watchdog_quiet_only_while_it_loads(
+    notices: Notices, manager: Manager
+) -> None:
+    """When it has loaded the application, workers must live; else nobody serves."""
+    notices.manager.watchdog = 20.0
+    arbiter = notices.arbiter
+    arbiter.roster.target = 1
+    here, there = Channel.pair()
+    reader, writer = os.pipe()
+    os.close(writer)
+    member = Member(0, 1, os.getpid(), 100.0)
+    mold = Mold(arbiter.premises.config, member, here, reader)
+    arbiter.keeper.molds.all.append(mold)
+    for now, state in ((100.0, State.BOOTING), (110.0, State.READY)):
+        member.state = state
+        notices.look_after(now)
+    notices.manager.tell("STATUS=the last word")
+    manager.wait_for("STATUS=the last word")
+    arbiter.keeper.molds.all.clear()
+    mold.close()
+    there.close()
+
+    assert ["WATCHDOG=1"] == manager.said("WATCHDOG")
 
 
 def test_a_new_master_goes_on_where_the_old_one_stopped(

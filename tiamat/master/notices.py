@@ -157,7 +157,9 @@ class Notices:
         elif now >= self._ping_at:
             self._ping_at = now + self.manager.watchdog / 2
             members = self.arbiter.roster.members()
-            members += [mold.member for mold in self.arbiter.keeper.molds.all]
+            molds = [mold.member for mold in self.arbiter.keeper.molds.all]
+            # While one loads there may be no worker; when it has, it proves nothing.
+            members += [mold for mold in molds if mold.state is State.BOOTING]
             if not self.arbiter.roster.target or any(
                 member.state not in GONE for member in members
             ):
