@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -57,6 +58,27 @@ def data_of(path: Path, *words: str) -> Any:
     assert 0 == done.returncode, done.stderr
 
     return json.loads(done.stdout)["data"]
+
+
+def workers_of(path: Path) -> list[dict[str, Any]]:
+    """What the master says of its workers; nothing while the socket has no master."""
+    with socket.socket(socket.AF_UNIX) as sock:
+        sock.settimeout(LIMIT)
+        try:
+            sock.connect(str(path))
+            sock.sendall(b'{"command": "status", "arguments": {}}\n')
+            with sock.makefile() as answer:
+                found: list[dict[str, Any]] = json.load(answer)["data"]["workers"]
+        except (ConnectionError, FileNotFoundError, ValueError):
+            return []  # it moves to another one
+    return found
+
+
+def serve_all(path: Path, count: int) -> bool:
+    """Whether so many workers serve, one in each slot, and there are no others."""
+    found = workers_of(path)
+    slots = [worker["slot"] for worker in found if worker["state"] == "serving"]
+    return slots == [*range(count)] and len(found) == count
 
 
 def pids_of(path: Path) -> list[int]:

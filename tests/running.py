@@ -276,7 +276,8 @@ class Load:
     Clients that send requests one after the other until they are told to stop.
 
     Half of them keep their connection as long as the server lets them, half open
-    one per request. Whatever is not a 200 is a loss.
+    one per request. Whatever is not a 200 is a loss. The path of the next request may
+    come from a function.
 
     Attributes:
         texts: how often each text came.
@@ -284,10 +285,13 @@ class Load:
     """
 
     def __init__(
-        self, address: tuple[str, int], path: str = "/", clients: int = 4
+        self,
+        address: tuple[str, int],
+        path: str | Callable[[], str] = "/",
+        clients: int = 4,
     ) -> None:
         self.address = address
-        self.path = path
+        self.next_path = path if callable(path) else lambda: path
         self.texts: Counter[str] = Counter()
         self.losses: list[str] = []
         self._stop = threading.Event()
@@ -331,7 +335,7 @@ class Load:
                         *self.address, timeout=LIMIT
                     )
                 headers = {} if keep else {"Connection": "close"}
-                connection.request("GET", self.path, headers=headers)
+                connection.request("GET", self.next_path(), headers=headers)
                 answer = answer_of(connection)
             except Exception as error:
                 self._note(f"{type(error).__name__}: {error}", loss=True)

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from asking import ctl
 from conftest import Serve
-from running import LIMIT, Load, Server, children, environment, get, wait_until
+from masters import pid_in, stop_all, usr2
+from running import LIMIT, Load, Server, children, ended, environment, get, wait_until
 from service_manager import Manager
 
 FROM_PID = "from apps.pid import app\n"
@@ -64,48 +65,10 @@ def write(tmp_path: Path, code: str) -> None:
     (directory / "site_of_test.py").write_text(code)
 
 
-def stop_all(server: Server) -> None:
-    """Stop every master that is left, the newest first."""
-    masters = [
-        server.pid,
-        *map(int, re.findall(r"master starts, pid (\d+)", server.log)),
-    ]
-    for pid in reversed(masters):
-        if is_alive(pid):
-            os.kill(pid, signal.SIGTERM)
-            if pid == server.pid:
-                server.process.wait(LIMIT)
-            wait_until(lambda pid=pid: not is_alive(pid), f"{pid} ends")  # type: ignore[misc]
-    server.wait_until_all_are_gone()
-
-
-def is_alive(pid: int) -> bool:
-    """Whether there is such a process, and it is no zombie."""
-    try:
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return False
-    return fields[0] != "Z"
-
-
-def usr2(server: Server, times: int = 1) -> int:
-    """Ask for a new master; its pid."""
-    server.signal(signal.SIGUSR2)
-    return int(server.wait_for_log(r"a new master starts, pid (\d+)", times)[1])
-
-
 def answers(path: Path) -> int:
     """The pid of the master that a control socket leads to; 0 if it is that of none."""
     done = ctl(f"--socket={path}", "--json", "status")
     return 0 if done.returncode else int(json.loads(done.stdout)["data"]["pid"])
-
-
-def pid_in(path: Path) -> int:
-    """The number in a pid file; 0 if there is none."""
-    try:
-        return int(path.read_text())
-    except (OSError, ValueError):
-        return 0
 
 
 def test_a_new_master_takes_over_by_itself(auto: Auto, tmp_path: Path) -> None:
@@ -275,7 +238,7 @@ def test_five_new_masters_in_a_row_lose_no_request(auto: Auto, tmp_path: Path) -
             load.wait_for_requests()
 
     assert [] == load.losses
-    assert not any(map(is_alive, masters[:-1]))
+    assert all(map(ended, masters[:-1]))
 
 
 def test_a_stop_while_the_new_one_is_watched_is_for_both(auto: Auto) -> None:
@@ -286,7 +249,7 @@ def test_a_stop_while_the_new_one_is_watched_is_for_both(auto: Auto) -> None:
     server.signal(signal.SIGTERM)
 
     assert 0 == server.process.wait(LIMIT)
-    assert not is_alive(new)
+    assert ended(new)
 
 
 def test_a_stop_of_the_new_one_is_none_of_its_deaths(
@@ -314,7 +277,7 @@ def test_a_stop_before_the_new_one_serves_is_for_both(
     server.signal(signal.SIGTERM)
 
     assert 0 == server.process.wait(LIMIT)
-    assert not is_alive(new)
+    assert ended(new)
 
 
 def test_commands_reach_the_master_that_serves(auto: Auto, tmp_path: Path) -> None:
@@ -344,7 +307,7 @@ def test_a_command_to_stop_is_for_both_masters(auto: Auto, tmp_path: Path) -> No
     assert (1, 0) == (refused.returncode, ctl(f"--socket={path}", "stop").returncode)
     assert "a new master starts" in refused.stdout + refused.stderr
     assert 0 == server.process.wait(LIMIT)
-    assert not is_alive(new)
+    assert ended(new)
 
 
 def test_another_order_ends_the_watch_and_is_passed_on(auto: Auto) -> None:
@@ -487,7 +450,7 @@ def test_sockets_of_systemd_are_handed_on_with_their_names(tmp_path: Path) -> No
         status = get(address).status
     new = int(re.findall(r"a new master starts, pid (\d+)", log.read_text())[0])
     os.kill(new, signal.SIGTERM)
-    wait_until(lambda: not is_alive(new), "it ends")
+    wait_until(lambda: ended(new), "it ends")
 
     assert 200 == status
     assert 2 == log.read_text().count(f"http://127.0.0.1:{address[1]} (http)\n")
