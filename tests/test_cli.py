@@ -93,6 +93,25 @@ def test_settings_are_printed_with_their_origins(tmp_path: Path) -> None:
     )
 
 
+def test_preload_is_printed_and_nothing_is_loaded(tmp_path: Path) -> None:
+    """``--print-config`` shows ``preload_app``; ``--check-config`` beside it loads."""
+    (tmp_path / "site_of_test.py").write_text("open('loaded', 'a').write('x')\n1 / 0\n")
+
+    printed = command(tmp_path, "--print-config", "--preload", "site_of_test:app")
+    loaded = (tmp_path / "loaded").exists()
+    checked = command(
+        tmp_path, "--print-config", "--check-config", "--preload", "site_of_test:app"
+    )
+
+    assert printed.returncode == 0
+    assert "preload_app = True" in " ".join(printed.stdout.split())
+    assert not loaded
+    assert checked.returncode == 1
+    assert "preload_app = True" in " ".join(checked.stdout.split())
+    assert "ZeroDivisionError" in checked.stderr
+    assert (tmp_path / "loaded").read_text() == "x"
+
+
 def test_printing_into_a_pipe_that_closes_is_no_error(tmp_path: Path) -> None:
     """``tiamat --print-config | head -1``."""
     reader, writer = os.pipe()

@@ -123,6 +123,22 @@ def test_an_application_for_another_worker_is_told(
     assert complaint in found
 
 
+@pytest.mark.parametrize(
+    ("source", "wrong"),
+    [("def application(environ, start_response): return []", 0), ("1 / 0", 1)],
+)
+def test_an_application_that_is_preloaded_is_checked_as_any(
+    site: Path, source: str, wrong: int
+) -> None:
+    """``preload_app`` says who loads it, and not what is found out."""
+    (site / "app.py").write_text(source)
+    found = texts("app", preload_app=True)
+
+    assert wrong == len(found)
+    assert found == texts("app")
+    assert "app" not in sys.modules
+
+
 def test_without_a_worker_class_both_interfaces_are_well(site: Path) -> None:
     """The workers will choose theirs."""
     (site / "app.py").write_text("async def application(scope, receive, send): pass")
