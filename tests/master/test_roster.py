@@ -260,6 +260,32 @@ def test_who_is_due_before_it_serves_makes_room_at_once() -> None:
     assert "spawn 1" == done[-1]
 
 
+def test_a_roll_is_complete_though_new_workers_are_due_again() -> None:
+    """They have answered max_requests already, and serve until they are replaced."""
+    roster = serving(2)
+    roster.trying = True
+    settle(roster)
+    candidate = roster.candidate
+    assert candidate is not None
+    roster.ready(candidate, 1.0)
+    roster.commit(candidate)
+    settle(roster, 1.0)
+    before = roster.complete
+    candidate.due = "max_requests"
+    for now in (2.0, 3.0):
+        for member in in_state(roster, State.DRAINING):
+            roster.exited(member, now)
+        settle(roster, now)
+        for member in in_state(roster, State.BOOTING):
+            roster.ready(member, now)
+        settle(roster, now)
+        for member in in_state(roster, State.SERVING):
+            member.due = member.due or "max_requests"
+
+    assert not before
+    assert roster.complete
+
+
 def test_a_lost_candidate_ends_the_reload_and_nothing_else() -> None:
     """The old workers go on, in their generation, and the slot has no failure."""
     roster = serving(1)

@@ -42,6 +42,12 @@ class Slot:
         """Whether a worker of it accepts connections."""
         return any(member.serves for member in self.members)
 
+    @property
+    def served_since(self) -> float:
+        """When the newest worker that serves was admitted; long ago if none serves."""
+        served = (member.admitted_at for member in self.members if member.serves)
+        return max(served, default=-math.inf)
+
     def fail(self, now: float) -> float:
         """Note that a worker was lost; return how long to wait for the next one."""
         delay = BACK_OFF[min(self.failures, len(BACK_OFF) - 1)]
@@ -130,9 +136,14 @@ class Roster:
 
     @property
     def complete(self) -> bool:
-        """Whether every slot is served by a worker that stays."""
+        """
+        Whether every slot is served by a worker of this generation.
+
+        One that asks to be replaced serves until it is: else busy workers with a small
+        ``max_requests`` would keep a reload from its end.
+        """
         return all(
-            any(member.stays and member.serves for member in slot.members)
+            any(m.serves and m.generation == self.generation for m in slot.members)
             for slot in map(self.slot, range(self.target))
         )
 
@@ -244,8 +255,11 @@ class Roster:
             for member in slot.members if slot.number >= self.target else ():
                 if member.can_retire and not member.candidate:
                     yield Retire(member, member.due or self.why_fewer)
-        for number in range(self.target):
-            yield from self._tasks_of(self.slot(number), now)
+        # Whose worker has served longest comes first: else slots whose workers are due
+        # again and again would take the room of those behind them.
+        slots = map(self.slot, range(self.target))
+        for slot in sorted(slots, key=lambda slot: slot.served_since):
+            yield from self._tasks_of(slot, now)
         if self.trying and self.candidate is None:
             slot = self.slot(CANDIDATE_SLOT)
             yield from self._make_room(slot, Spawn(slot.number, candidate=True))
