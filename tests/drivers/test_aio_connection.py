@@ -6,17 +6,16 @@ import os
 import socket
 import tempfile
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from drivers.aio_loops import PATIENT, hello, reset, reset_now, run, until
-from protocol.wire import PARSERS, Case, cases
+from protocol.wire import PARSERS, Case, some_or_all
 
 from tiamat.drivers.service import Timeouts
 from tiamat.protocol.headers import Names
 from tiamat.system.queues import unsent
-
-WIRE = [*cases("valid"), *cases("invalid")]
 
 
 @pytest.fixture(autouse=True)
@@ -26,7 +25,10 @@ def kind(aio_loop: str) -> str:
 
 
 @pytest.mark.parametrize("parser", PARSERS)
-def test_the_wire_corpus_gets_the_same_verdicts_here(parser: str) -> None:
+@pytest.mark.parametrize("cases", some_or_all())
+def test_the_wire_corpus_gets_the_same_verdicts_here(
+    cases: Callable[[], list[Case]], parser: str
+) -> None:
     """As many answers as there are requests, and the status of the refusal."""
 
     def judge(case: Case) -> Any:
@@ -49,7 +51,7 @@ def test_the_wire_corpus_gets_the_same_verdicts_here(parser: str) -> None:
 
         return client
 
-    for case in WIRE:
+    for case in cases():
         run(
             hello,
             judge(case),

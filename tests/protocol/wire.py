@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, cast
 
+import pytest
+
 from tiamat.protocol import parser_h11, parser_httptools
 from tiamat.protocol.headers import HeaderMap, Names
 from tiamat.protocol.http1 import Connection
@@ -80,6 +82,10 @@ class Case:
     def header_map(self) -> HeaderMap:
         return cast(HeaderMap, self.expected.get("header_map", "drop"))
 
+    @property
+    def source(self) -> str:
+        return cast(str, self.expected.get("source", ""))
+
     def run(self, parser: str, pieces: Iterable[bytes]) -> Verdict:
         """Put *pieces* to *parser*, under this case's limits."""
         connection = Connection(self.limits, PARSERS[parser], Names(self.header_map))
@@ -119,6 +125,24 @@ def body_of(request: Request, status: int) -> str:
     if request.body is None or (status and not request.complete):
         return ""
     return request.body.take().decode("latin-1")
+
+
+def corpus() -> list[Case]:
+    """All of it."""
+    return [*cases("valid"), *cases("invalid")]
+
+
+def some() -> list[Case]:
+    """An eighth of it, of every subject: for who reads it over sockets."""
+    return corpus()[::8]
+
+
+def some_or_all() -> list[Any]:
+    """The parameters of a test that reads some, and in the full matrix all of it."""
+    return [
+        pytest.param(some, id="some"),
+        pytest.param(corpus, id="all", marks=pytest.mark.soak),
+    ]
 
 
 def cases(kind: str) -> list[Case]:

@@ -6,7 +6,6 @@ import socket
 import pytest
 from conftest import Serve
 from drivers.loops import read_all
-from protocol.wire import cases
 from running import LIMIT, Server
 
 WORKERS = ["sync", "threads", "gevent"]
@@ -75,24 +74,6 @@ def test_the_same_answers(server: Server) -> None:
     assert valid.endswith(b"\r\n\r\n4\r\none\n\r\n0\r\n\r\n")
     assert kinds.endswith(b"%d" % several)
     assert hinted.startswith(b"HTTP/1.1 103 Early Hints\r\nLink: </style.css>")
-
-
-def test_the_wire_corpus(server: Server) -> None:
-    """
-    Each case that needs no settings of its own gets the responses that it should.
-    """
-    for case in [*cases("valid"), *cases("invalid")]:
-        if {"limits", "header_map"} & case.expected.keys():
-            continue
-        verdict = case.run("httptools", [case.wire])
-        expected = [200] * sum(seen.complete for seen in verdict.requests)
-        if verdict.status:
-            expected.append(verdict.status)
-        answered = statuses(ask(server, case.wire))
-        if not all(seen.complete for seen in verdict.requests) and not verdict.status:
-            answered = answered[: len(expected)]  # and then perhaps 400, or nothing
-
-        assert expected == answered, case.name
 
 
 def statuses(data: bytes) -> list[int]:

@@ -100,6 +100,17 @@ def wants_keep_alive(version: str, connection: bytes) -> bool:
     return version == "1.1" or b"keep-alive" in options
 
 
+def refuses_more(fields: dict[bytes, bytes]) -> bool:
+    """
+    Whether ``Proxy-Connection`` says close.
+
+    RFC 9112, C.2.2: it is for proxies, and means nothing here. But llhttp, ours and
+    perhaps that of who stands before us, takes it for ``Connection`` and reads
+    nothing behind such a request. So nobody does.
+    """
+    return b"close" in list_members(fields[b"proxy-connection"])
+
+
 def expects_continue(version: str, expect: bytes) -> bool:
     """
     RFC 9110, 10.1.1: whether the client waits for a 100 before its body.
@@ -137,7 +148,8 @@ def split_absolute(target: bytes) -> tuple[bytes, bytes]:
     field (if any) and instead use the host information of the request-target".
     """
     match = _SCHEME_AND_AUTHORITY.match(target)
-    if match is None:
+    if match is None or match[1][:1] == b":":
+        # RFC 9110, 4.2.1: one with an empty host "MUST" be rejected.
         raise ProtocolError(f"invalid target {target[:80]!r}")
     rest = match[2] or b"/"
     return match[1], rest if rest[:1] == b"/" else b"/" + rest

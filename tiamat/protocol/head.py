@@ -20,6 +20,7 @@ from tiamat.protocol.framing import (
     body_length,
     expects_continue,
     merge_repeated,
+    refuses_more,
     split_absolute,
     wants_keep_alive,
 )
@@ -102,6 +103,8 @@ def read_head(  # noqa: C901
         connection = fields.get(b"connection")
         if connection is not None and (connection != b"keep-alive" or known == "1.0"):
             request.keep_alive = wants_keep_alive(known, connection)
+        if b"proxy-connection" in fields and refuses_more(fields):
+            request.keep_alive = False
         if b"expect" in fields:
             request.expect_continue = expects_continue(known, fields[b"expect"])
         if b"content-length" in fields or b"transfer-encoding" in fields:

@@ -368,5 +368,10 @@ class Connection:
         # The last chunk is the one without content; its trailers came with it.
         if self._current.body_size == self._chunk_at:
             self._check_trailers()
-            self._headers = []  # RFC 9110, 6.5.1: never merged
+            if self._headers:
+                # RFC 9110, 6.5.1: never merged. A parser may have drawn its own
+                # conclusions from them (llhttp from ``Connection: close``), so the
+                # next request gets one that hasn't seen them.
+                self._headers = []
+                self._feed = self._make_parser(self).feed_data
             self._complete()

@@ -56,6 +56,9 @@ _CHUNK_BEGUN: Final = re.compile(
     rb"(?:[0-9A-Fa-f]+(?:;[\t\x20-\x7e\x80-\xff]*)?\r?)?\Z"
 )
 
+# RFC 9110, 6.5.1: who sends these behind the content wants somebody to be misled.
+_NO_TRAILERS: Final = frozenset((b"content-length", b"transfer-encoding"))
+
 # Sixteen digits are 64 bits, which is what llhttp counts to.
 _LONGEST_SIZE: Final = 16
 
@@ -178,6 +181,8 @@ class Parser:
         trailers = bytes(self._raw[:end])
         del self._raw[:end]
         for name, value in parse_fields(b"GET / HTTP/1.1", trailers):
+            if name.lower() in _NO_TRAILERS:
+                raise ProtocolError(f"{name.decode()} in trailers")
             self._connection.on_header(name, value)
 
     def _end_chunks(self) -> None:
