@@ -47,6 +47,8 @@ def test_the_wire_corpus_gets_the_same_verdicts_here(
             wanted = [200] * complete
             if verdict.status:
                 wanted.append(verdict.status)
+            if statuses and b"\r\nConnection: close\r\n" in answer:
+                del wanted[len(statuses) :]  # it has asked for no 100, and no body
             assert wanted == statuses[: len(wanted)], case.name
 
         return client

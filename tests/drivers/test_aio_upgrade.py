@@ -4,6 +4,7 @@ import asyncio
 from typing import Any
 
 import pytest
+from drivers.aio_loops import until
 from drivers.test_aio_websocket import echo, raises, run, serving
 from protocol.handshakes import HEAD
 from protocol.test_websocket import frame
@@ -56,5 +57,20 @@ def test_a_wrong_handshake_is_a_400(parser: str) -> None:
             assert b"sec-websocket-version: 13\r\n" in answer
             assert [400] == [report[1].status for report in served.reports]
             writer.close()
+
+    run(test)
+
+
+@pytest.mark.parametrize("parser", PARSERS)
+def test_what_comes_behind_a_wrong_handshake_keeps_nothing_open(parser: str) -> None:
+    """It is read and dropped, so the end of the client is seen."""
+
+    async def test() -> None:
+        async with serving(raises, parser) as served:
+            reader, writer = await served.open(HEAD.replace(b"13", b"8") + b"more")
+            answer = await reader.read()
+            assert answer.startswith(b"HTTP/1.1 400 ")
+            writer.close()
+            await until(lambda: not served.server.connections)
 
     run(test)

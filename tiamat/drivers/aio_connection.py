@@ -236,7 +236,8 @@ class AioConnection(asyncio.Protocol):
         self.waiters.wake()
 
     def _pause(self) -> None:
-        if not self._paused:
+        # Who closes reads on: else the peer's end would never be seen.
+        if not (self._paused or self._closing):
             self._paused = True
             self.deadline = _NEVER
             self.transport.pause_reading()

@@ -57,7 +57,7 @@ _METHODS: Final = _Methods()
 
 # One straight run through the rules of a head: RFC 9112, 3.2, 6 and 9.3. Each
 # part that moved out would be one more frame for each request.
-def read_head(  # noqa: C901
+def read_head(  # noqa: C901, PLR0912
     head: bytes, headers: Headers, limits: Limits, names: Names
 ) -> Request:
     """
