@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from protocol.wire import PARSERS, Verdict, read
+from protocol.wire import PARSERS, Seen, Verdict, read
 
 from tiamat.protocol.headers import Names
 from tiamat.protocol.http1 import Connection
@@ -96,7 +96,13 @@ def check(wire: bytes, places: Iterable[int] = ()) -> None:
         assert ended.status, f"only {late} accepts this"
 
     assert fast.ends == slow.ends
-    assert fast.verdict.requests == slow.verdict.requests
+    assert heads_and_bodies(fast) == heads_and_bodies(slow)
+
+
+def heads_and_bodies(reading: Reading) -> list[Seen]:
+    """The requests; of a body that isn't whole it doesn't matter how much came."""
+    requests = reading.verdict.requests
+    return [seen if seen.complete else replace(seen, body="") for seen in requests]
 
 
 def only(reading: Reading, count: int) -> Reading:

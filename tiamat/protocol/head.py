@@ -43,11 +43,13 @@ class _Methods(dict[bytes, str]):
     def __missing__(self, name: bytes) -> str:
         if TOKEN.match(name) is None:
             raise ProtocolError(f"method {name[:40]!r} is not a token")
+        if len(name) > _LONGEST_METHOD:
+            raise ProtocolError(f"method {name[:40]!r} is too long")
         if name == b"CONNECT":
             # RFC 9110, 9.3.6: "most origin servers do not implement CONNECT".
             raise NotImplementedMethod("CONNECT")
         method = name.decode()
-        if len(self) < 64 and len(name) <= _LONGEST_METHOD:
+        if len(self) < 64:
             self[name] = method
         return method
 
