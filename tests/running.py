@@ -202,7 +202,11 @@ class Server:
 
     def begin(self, path: str) -> http.client.HTTPConnection:
         """Begin a request of apps.slow, and wait until it is in the application."""
-        mark = self.directory / "begun"
+        return self.begin_at(path, "begun")
+
+    def begin_at(self, path: str, name: str) -> http.client.HTTPConnection:
+        """Begin a request, and wait until the application has made this file."""
+        mark = self.directory / name
         mark.unlink(missing_ok=True)
         connection = http.client.HTTPConnection(*self.address, timeout=LIMIT)
         connection.request("GET", path)

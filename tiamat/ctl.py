@@ -53,6 +53,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         if options.command == "top":
             return top(path, **arguments)
         answer = ask(path, options.command, arguments)
+        if options.command == "metrics" and not (options.json or answer["status"]):
+            answer["text"] = exposition(answer["data"])
     except CannotAsk as error:
         print(f"tiamatctl: {error}", file=sys.stderr)
         return error.status
@@ -126,6 +128,18 @@ def interval(text: str) -> float:
     if not 0.1 <= seconds <= 3600:
         raise ValueError(text)
     return seconds
+
+
+def exposition(figures: Mapping[str, Any]) -> str:
+    """Figures as Prometheus reads them, which needs a package more."""
+    try:
+        from tiamat.observe.metrics import exposed
+    except ModuleNotFoundError as error:
+        name = error.name or ""
+        raise CannotAsk(
+            FAILED, f"metrics needs {name}: pip install 'tiamat-server[metrics]'"
+        ) from None
+    return exposed(figures)[0].decode().rstrip()
 
 
 def top(path: str, interval: float) -> int:

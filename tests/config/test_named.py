@@ -2,13 +2,14 @@
 
 import asyncio
 import logging
+import sys
 from pathlib import Path
 
 import pytest
 import uvloop
 
 from tiamat.config import Config
-from tiamat.config.named import loop_factory, open_log, parser
+from tiamat.config.named import check_status, loop_factory, open_log, parser
 from tiamat.errors import ConfigError
 from tiamat.observe.log import Log
 from tiamat.protocol import parser_h11, parser_httptools
@@ -116,3 +117,13 @@ def test_logs_that_cannot_be_opened_are_told(
 
     assert complaint in str(caught.value)
     assert str(caught.value).startswith("Config(")
+
+
+def test_what_status_bind_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With the command that installs it; nothing is needed without an address."""
+    monkeypatch.setattr(sys, "path", [])
+    monkeypatch.delitem(sys.modules, "prometheus_client", raising=False)
+    check_status(Config())
+
+    with pytest.raises(ConfigError, match=r"pip install 'tiamat-server\[metrics\]'"):
+        check_status(Config(status_bind="127.0.0.1:0"))

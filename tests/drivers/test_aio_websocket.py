@@ -22,6 +22,7 @@ from tiamat.drivers.aio_upgrade import begin_websocket
 from tiamat.drivers.aio_websocket import AioWebSocket
 from tiamat.drivers.service import Timeouts
 from tiamat.protocol.handshake import WebSocketSettings
+from tiamat.system.scoreboard import errors
 
 LIMIT = 45.0
 TEXT = 1
@@ -272,7 +273,7 @@ def test_an_application_that_fails_before_is_a_500(app: Any) -> None:
     async def test() -> None:
         async with serving(app) as served:
             assert (await rejection(served)).status_code == 500
-            assert served.server.errors == 1
+            assert errors(served.server.tally) == 1
 
     run(test)
 

@@ -10,12 +10,11 @@ import pytest
 
 from tiamat.config import Config
 from tiamat.master.arbiter import Arbiter
-from tiamat.master.listeners import Listeners
+from tiamat.master.listeners import Listeners, never
 from tiamat.master.member import Member, State
 from tiamat.master.outcome import Outcome
 from tiamat.master.roll import Roll
 from tiamat.master.spawn import Plan
-from tiamat.master.trial import never
 from tiamat.workers import load_worker_class
 
 

@@ -4,11 +4,12 @@ import errno
 import select
 import socket
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from tiamat.system.backlog import refuse_new
+from tiamat.system.backlog import length, refuse_new, waited
 
 linux = pytest.mark.skipif(
     sys.platform != "linux", reason="packet filters on listeners are Linux's"
@@ -81,3 +82,33 @@ def test_a_unix_socket_stays_open(tmp_path: Path) -> None:
             client.connect(str(tmp_path / "x.sock"))
             connection, _ = server.accept()
             connection.close()
+
+
+@linux
+def test_the_length_of_a_queue_is_known() -> None:
+    """Of TCP; nobody tells how many wait at a Unix socket."""
+    server = socket.create_server(("127.0.0.1", 0))
+    before = length(server)
+    with server, socket.create_connection(server.getsockname()):
+        select.select([server], [], [], 30)
+
+        assert (0, 1) == (before, length(server))
+
+    with socket.socket(socket.AF_UNIX) as unix:
+        assert length(unix) is None
+        assert 0.0 == waited(unix)
+
+
+@linux
+def test_how_long_a_connection_has_waited_is_known() -> None:
+    """Since its last byte, by the kernel's clock."""
+    server = socket.create_server(("127.0.0.1", 0))
+    began = time.monotonic()
+    with server, socket.create_connection(server.getsockname()) as client:
+        client.sendall(b"hello")
+        accepted, _ = server.accept()
+        with accepted:
+            while (seconds := waited(accepted)) < 0.05:
+                pass
+
+    assert seconds <= time.monotonic() - began + 0.1

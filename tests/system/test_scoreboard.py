@@ -8,7 +8,6 @@ from tiamat.system import scoreboard
 from tiamat.system.scoreboard import (
     AWAY,
     BUSY,
-    ERRORS,
     FREE,
     HEARTBEAT,
     IDLE,
@@ -19,6 +18,7 @@ from tiamat.system.scoreboard import (
     TEXT_LIMIT,
     Row,
     Scoreboard,
+    cell,
 )
 
 # pytest-xdist has a thread; the children here do nothing that it could have locked.
@@ -92,12 +92,57 @@ def test_counts_outlive_their_process() -> None:
     for requests in (3, 4):
         row = board.take()
         row.counts[REQUESTS] = requests
-        row.counts[ERRORS] = 1
+        row.tally[cell(503, 0.2)] = 1
         board.free(row)
     board.take().counts[REQUESTS] = 10
 
     assert board.total(REQUESTS) == 17
-    assert board.total(ERRORS) == 2
+    assert board.errors() == 2
+
+
+def test_a_response_is_counted_in_one_cell() -> None:
+    """By its class, and by the first bound that it has not passed."""
+    taken = [cell(200, 0.0), cell(204, 0.001), cell(200, 0.0011), cell(503, 1000.0)]
+    two, five = 2 * scoreboard.LENGTHS, 5 * scoreboard.LENGTHS
+
+    assert [two, two, two + 1, five + scoreboard.LENGTHS - 1] == taken
+    assert cell(999, 1000.0) == scoreboard.CELLS - 1
+
+
+def test_what_is_seen_is_the_ledger_and_every_row() -> None:
+    """Copies: what is counted later is not in them, and what is freed stays."""
+    board = Scoreboard(3)
+    gone, row = board.take(), board.take()
+    gone.counts[REQUESTS] = 2
+    board.free(gone)
+    row.counts[REQUESTS] = 3
+    row.begin(5.0, b"GET /now")
+    ledger, copy = board.seen()
+    board.free(row)
+
+    assert (2, 3) == (ledger.counts[REQUESTS], copy.counts[REQUESTS])
+    assert copy.request() == ("GET", "/now", 5.0)
+    assert 1 == copy.in_flight
+
+
+@forks
+def test_what_another_process_sees_is_never_less_than_before() -> None:
+    """Though rows are given back and taken again meanwhile."""
+    board = Scoreboard(4)
+    pid = os.fork()
+    if pid == 0:
+        for _ in range(3000):
+            row = board.take()
+            row.counts[REQUESTS] = 1
+            row.tally[cell(200, 0.0)] = 1
+            board.free(row)
+        os._exit(0)
+    seen = [0]
+    while not os.waitpid(pid, os.WNOHANG)[0]:
+        seen.append(sum(row.tally[cell(200, 0.0)] for row in board.seen()))
+
+    assert sorted(seen) == seen
+    assert 3000 == sum(row.tally[cell(200, 0.0)] for row in board.seen())
 
 
 @forks

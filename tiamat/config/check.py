@@ -57,6 +57,7 @@ def check(config: Config, load_worker_class: ClassLoader) -> list[Finding]:
         *check_loop(config),
         *check_log(config),
         *check_addresses(config),
+        *check_status(config),
         *check_files(config),
     ]
 
@@ -159,6 +160,14 @@ def check_addresses(config: Config) -> Iterator[Finding]:
             yield Finding(f"{error} (no problem if it is the one to be reloaded)", True)
         except BindError as error:
             yield Finding(str(error))
+
+
+def check_status(config: Config) -> Iterator[Finding]:
+    """What answers on ``status_bind`` is installed."""
+    try:
+        named.check_status(config)
+    except TiamatError as error:
+        yield Finding(str(error))
 
 
 def check_files(config: Config) -> Iterator[Finding]:

@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any, Final, TypeVar
 
 from tiamat.config.setting import Kind
-from tiamat.system.addresses import parse_address
+from tiamat.system.addresses import Descriptor, parse_address
 
 T = TypeVar("T")
 
@@ -211,6 +211,18 @@ def to_addresses(value: object) -> list[str]:
     return addresses
 
 
+def to_address(value: object) -> str:
+    """One address to listen on, not one that is open already."""
+    address = to_text(value)
+    try:
+        parsed = parse_address(address)
+    except ValueError as error:
+        raise ValueError(f"is no address to listen on: {error}") from None
+    if isinstance(parsed, Descriptor):
+        raise ValueError("can't be a descriptor; write HOST:PORT or unix:PATH")
+    return address
+
+
 def to_networks(value: object) -> list[str]:
     """Addresses and networks whose word is taken; "*" is everybody's."""
     networks = to_words(value)
@@ -265,6 +277,7 @@ def to_control(value: object) -> str | bool:
 
 
 addresses = Kind(to_addresses, "ADDRESS", takes="values")
+address = Kind(to_address, "ADDRESS")
 networks = Kind(to_networks, "ADDRESS,NETWORK")
 user = Kind(to_uid, "USER")
 group = Kind(to_gid, "GROUP")

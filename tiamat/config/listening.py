@@ -28,6 +28,20 @@ class Listening(Section):
             Sockets passed by systemd (`LISTEN_FDS`) are used instead.
         """,
     )
+    status_bind = Setting(
+        "--status-bind",
+        type=kinds.optional(kinds.address),
+        default=None,
+        help="""
+            An address for `/livez`, `/readyz` and `/metrics`; off by default.
+
+            A process of its own answers there, also while every worker is busy or
+            stuck: whether the server lives, whether it wants requests, and its figures
+            for Prometheus. Needs `pip install 'tiamat-server[metrics]'`. Anybody who
+            can connect may read them, so keep it to an address of your own. Written as
+            in `bind`, but for `fd://`. See metrics.md.
+        """,
+    )
     backlog = Setting(
         "--backlog",
         type=kinds.count,

@@ -88,3 +88,17 @@ def imported(config: "Config", name: str, path: str) -> Any:
         config.refuse(name, str(error))
     except Exception as error:  # of the module's own
         config.refuse(name, f"fails: {type(error).__name__}: {error}")
+
+
+def check_status(config: "Config") -> None:
+    """
+    See that what ``status_bind`` needs is installed, without importing it.
+
+    Raises:
+        ConfigError: it is not.
+    """
+    if config.status_bind and find_spec("prometheus_client") is None:
+        config.refuse(
+            "status_bind",
+            "needs the package prometheus-client: pip install 'tiamat-server[metrics]'",
+        )

@@ -7,7 +7,9 @@ from contextlib import suppress
 from typing import Any, Final, Protocol
 
 from tiamat.drivers.service import WSGIService
+from tiamat.system import backlog
 from tiamat.system.poller import EXCLUSIVE, IN, Poller
+from tiamat.system.scoreboard import QUEUED
 from tiamat.system.sockets import EXHAUSTED
 from tiamat.system.unpatched import unpatched
 from tiamat.types import Environ
@@ -21,6 +23,9 @@ _Address = Any  # what the system calls a peer: a tuple, or a path
 
 class Row(Protocol):
     """This process's place in the scoreboard."""
+
+    times: "memoryview[float]"
+    tally: "memoryview[int]"
 
     @property
     def note(self) -> Callable[[float, float, bytes], object]: ...
@@ -37,6 +42,7 @@ class Acceptor:
     Attributes:
         accepting: New connections are taken.
         paused: Not for a moment, since nobody could serve them.
+        probes: The next connection is asked how long it has waited.
         begin: What becomes of an accepted socket: called with it, the peer's
             address, and what the environs on its listener have in common.
     """
@@ -52,6 +58,7 @@ class Acceptor:
         self.row = row
         self.accepting = False
         self.paused = False
+        self.probes = True
         self.now = 0.0
         self.begin: Callable[[socket.socket, _Address, Environ], object] = self.adopt
         self._poller = poller
@@ -113,6 +120,9 @@ class Acceptor:
             return False
         sock = self._make_socket(listener.family, listener.type, listener.proto, number)
         sock.setblocking(False)
+        if self.probes:
+            self.probes = False
+            self.row.times[QUEUED] = backlog.waited(sock)
         limit = self.service.limit_connections
         if limit and self.connections >= limit:
             self.evict(limit // 100)
@@ -129,6 +139,12 @@ class Acceptor:
             fileno = listener.fileno()
             while self.accept_one(fileno):
                 self.row.beat(self.now)
+
+    def probe_again(self) -> None:
+        """A second is over: ask the next connection again how long it has waited."""
+        if self.probes:  # none came
+            self.row.times[QUEUED] = 0.0
+        self.probes = True
 
     # Not accepting
 

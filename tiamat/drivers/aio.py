@@ -22,7 +22,7 @@ from tiamat.drivers.service import ASGIService
 from tiamat.drivers.tasks import make_spawn, stack_of
 from tiamat.gateways.faults import method_and_path
 from tiamat.protocol.request import Request
-from tiamat.system.scoreboard import REQUEST_AT
+from tiamat.system.scoreboard import QUEUED, REQUEST_AT
 
 if TYPE_CHECKING:
     from tiamat.types import Scope
@@ -44,6 +44,7 @@ class Row(Protocol):
     """This process's place in the scoreboard."""
 
     times: "memoryview[float]"
+    tally: "memoryview[int]"
 
     @property
     def note(self) -> Callable[[float, float, bytes], object]: ...
@@ -84,7 +85,8 @@ class AioServer:
         limit: The most that may be running; what streams doesn't count.
         room: At so many running ones others wait: ``limit``, or 0 if some do already.
         handled: Requests that were answered.
-        errors: Of those, with a status of 500 and above.
+        seconds: How long they took together, without WebSockets.
+        tally: How many there were, by ``scoreboard.cell``.
         draining: Nothing new is accepted; connections close behind a response.
         leaving: The time for that is nearly over: who still streams is told.
         waiting: What came beyond that, in its order.
@@ -113,7 +115,8 @@ class AioServer:
         self.streaming: dict[Running, float] = {}
         self.waiting: list[Startable] = []
         self.handled = 0
-        self.errors = 0
+        self.seconds = 0.0
+        self.tally = row.tally
         self.enough: float = math.inf
         self.limit = self.room = limit
         self.draining = False
@@ -232,6 +235,7 @@ class AioServer:
         for connection in list(self.connections):
             connection.sweep(now)
         self._look_at_running(now)
+        self.row.times[QUEUED] = self.acceptor.waited()
         if not self.waiting:
             self._watch_listeners()
         self.swept()

@@ -16,6 +16,7 @@ from functools import partial
 from typing import Any, Protocol
 
 from tiamat.drivers.service import ASGIService
+from tiamat.system import backlog
 from tiamat.system.sockets import EXHAUSTED
 from tiamat.types import Scope
 
@@ -64,6 +65,8 @@ class AioAcceptor:
         self._loop = loop
         self._connections = connections
         self._make = make
+        self._probes = True  # the next connection is asked how long it has waited
+        self._waited = 0.0
 
     def watch(self) -> None:
         """Take connections from now on."""
@@ -103,6 +106,9 @@ class AioAcceptor:
                     self._evict(len(self._connections) // 10)
             return False
         sock.setblocking(False)
+        if self._probes:
+            self._probes = False
+            self._waited = backlog.waited(sock)
         make = partial(self._make, self._service.bases[listener.fileno()], name)
         arriving = asyncio.ensure_future(
             self._loop.connect_accepted_socket(make, sock), loop=self._loop
@@ -110,6 +116,16 @@ class AioAcceptor:
         self.arriving.add(arriving)
         arriving.add_done_callback(self._arrived)
         return True
+
+    def waited(self) -> float:
+        """
+        How many seconds a new connection has waited in the kernel.
+
+        One of those that were taken since the last call; 0 if there was none.
+        """
+        waited = 0.0 if self._probes else self._waited
+        self._probes = True
+        return waited
 
     def _welcome(self, listener: socket.socket) -> None:
         """Take one connection if there is room for it; it stays in the queue if not."""

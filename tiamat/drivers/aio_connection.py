@@ -8,6 +8,7 @@ came, and ``send`` waits while the reader has not taken what was sent.
 import asyncio
 import math
 import time
+from bisect import bisect_left
 from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -19,6 +20,7 @@ from tiamat.protocol.http1 import NO_REQUEST, Connection
 from tiamat.protocol.request import UNWANTED
 from tiamat.protocol.response import Response, refusal
 from tiamat.system.queues import readable, unsent
+from tiamat.system.scoreboard import BOUNDS, LENGTHS
 from tiamat.types import Scope
 
 if TYPE_CHECKING:
@@ -318,10 +320,13 @@ class AioConnection(asyncio.Protocol):
         if handled >= server.enough:
             server.had_enough()
         response = cycle.response
-        if response.status >= 500:
-            server.errors += 1
         finished = server.service.finished
         now = time.monotonic()
+        seconds = now - self._began
+        server.seconds += seconds
+        server.tally[
+            response.status // 100 * LENGTHS + bisect_left(BOUNDS, seconds)
+        ] += 1
         if finished is not None:
             self._report(cycle, now)
         if self.waiters:

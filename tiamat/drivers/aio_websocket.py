@@ -15,6 +15,7 @@ from tiamat.gateways.asgi import Disconnected
 from tiamat.gateways.asgi_websocket import Conversation
 from tiamat.protocol.websocket import PING, WebSocket
 from tiamat.system.queues import unsent
+from tiamat.system.scoreboard import cell
 
 if TYPE_CHECKING:
     from tiamat.drivers.aio import AioServer
@@ -263,12 +264,13 @@ class AioWebSocket(asyncio.Protocol):
         server.handled += 1
         if server.handled >= server.enough:
             server.had_enough()
-        if response.status >= 500:
-            server.errors += 1
+        took = time.monotonic() - self._began
+        server.tally[cell(response.status, took)] += 1
+        if response.status != 101:
+            server.seconds += took
         finished = server.service.finished
         if finished is None:
             return
-        took = time.monotonic() - self._began
         try:
             finished(
                 conversation.request, response, conversation.scope, self._peer, took

@@ -10,6 +10,7 @@ is with the kernel when ``write`` returns. Whoever waits lets others run meanwhi
 import math
 import os
 import socket
+from bisect import bisect_left
 from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
@@ -24,6 +25,7 @@ from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST
 from tiamat.protocol.request import Request
 from tiamat.system.poller import IN, OUT
+from tiamat.system.scoreboard import BOUNDS, LENGTHS
 from tiamat.types import Environ
 
 if TYPE_CHECKING:
@@ -152,8 +154,9 @@ class BlockingConnection(QueuedConnection):
         if now >= loop.refresh_at:
             loop.refresh()
         loop.handled += 1
-        if response.status >= 500:
-            loop.errors += 1
+        seconds = now - began
+        loop.seconds += seconds
+        loop.tally[response.status // 100 * LENGTHS + bisect_left(BOUNDS, seconds)] += 1
         http = self.http
         if (
             response.keep_alive

@@ -7,6 +7,7 @@ application. Requests of one connection are answered in order, one at a time.
 """
 
 import socket
+from bisect import bisect_left
 from typing import BinaryIO, ClassVar, Final, TypeAlias
 
 from tiamat.drivers.transport import (
@@ -24,6 +25,7 @@ from tiamat.protocol.http1 import NO_REQUEST, Connection
 from tiamat.protocol.request import Body, Request
 from tiamat.protocol.response import Response, refusal
 from tiamat.system.poller import IN
+from tiamat.system.scoreboard import BOUNDS, LENGTHS
 from tiamat.system.spool import spool_file, write_all
 from tiamat.types import Environ
 
@@ -182,8 +184,9 @@ class EventedConnection(SocketTransport):
         if now >= loop.refresh_at:
             loop.refresh()
         loop.handled += 1
-        if response.status >= 500:
-            loop.errors += 1
+        seconds = now - began
+        loop.seconds += seconds
+        loop.tally[response.status // 100 * LENGTHS + bisect_left(BOUNDS, seconds)] += 1
         if spool is not None:
             spool.close()
         http = self.http

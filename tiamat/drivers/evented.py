@@ -39,7 +39,8 @@ class EventedLoop(Sweeper):
 
     Attributes:
         handled: Requests that were answered by the application.
-        errors: Of those, with a status of 500 and above.
+        seconds: How long the application had them, together.
+        tally: How many there were, by ``scoreboard.cell``.
         ready: Connections with a complete request that is to be served.
         always_keeps: No connection needs to close behind its response.
         refresh_at: When the Date of responses is to follow.
@@ -61,7 +62,8 @@ class EventedLoop(Sweeper):
         self.common = service.gateway.common
         self.handle = handle
         self.handled = 0
-        self.errors = 0
+        self.seconds = 0.0
+        self.tally = row.tally
         self.ready: MutableSequence[EventedConnection] = []
         self.always_keeps = False
         self._others_idle = others_idle

@@ -21,7 +21,7 @@ class Seat:
     Attributes:
         row: The request that it serves, and since when.
         begun: How many requests it has taken.
-        handled, errors: As those of the loop, of this thread.
+        handled, seconds, tally: As those of the loop, of this thread.
     """
 
     def __init__(self, pool: "Pool", number: int, row: Row) -> None:
@@ -29,6 +29,7 @@ class Seat:
         self.pool = pool
         self.row = row
         self.note = row.note
+        self.tally = row.tally
         self.service = loop.service
         self.common = loop.common
         self.environ = loop.environ
@@ -46,7 +47,7 @@ class Seat:
         self.refresh_at = 0.0
         self.begun = 0
         self.handled = 0
-        self.errors = 0
+        self.seconds = 0.0
         self._asleep = threading.Lock()
         self._asleep.acquire()
         self.thread = threading.Thread(

@@ -82,6 +82,7 @@ class Sweeper(Acceptor):
         now = self.now
         self._sweep_at = now + _SWEEP
         self.resume_accepting()
+        self.probe_again()
         late = []
         for connection in list(self._connections.values()):
             if connection.wait is IDLE and not connection.taken:

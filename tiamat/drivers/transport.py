@@ -56,7 +56,7 @@ class Loop(Protocol):
     now: float
     keepalive: float
     handled: int
-    errors: int
+    seconds: float
     always_keeps: bool
     refresh_at: float
     reports: bool
@@ -65,6 +65,8 @@ class Loop(Protocol):
     def ready(self) -> MutableSequence["EventedConnection"]: ...
     @property
     def row(self) -> "Row": ...
+    @property
+    def tally(self) -> "memoryview[int]": ...
     @property
     def clock(self) -> Callable[[], float]: ...
     @property

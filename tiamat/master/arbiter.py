@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tiamat.master import deaths
 from tiamat.master.control import Control
 from tiamat.master.handover import Handover
+from tiamat.master.helpers import Helper
 from tiamat.master.keeper import TURN_MESSAGES, Keeper
 from tiamat.master.member import State
 from tiamat.master.mold import load_here
@@ -61,6 +62,7 @@ class Arbiter:
         notices: what systemd is told.
         control: who asks through the control socket.
         handover: what USR2 has begun, if anything.
+        helper: what answers on ``status_bind``.
         proven: whether a worker has ever loaded the application.
         stopping: whether the server shall end.
         hurrying: whether it shall end at once.
@@ -76,6 +78,7 @@ class Arbiter:
         self.notices = Notices(self)
         self.control = Control(self)
         self.handover = Handover(self)
+        self.helper = Helper(self)
         self.inbox = Inbox()
         self.proven = False
         self.stopping = False
@@ -94,6 +97,11 @@ class Arbiter:
     def log(self) -> "Log":
         """The logs."""
         return self.premises.log
+
+    @property
+    def leaving(self) -> bool:
+        """Whether requests had better go elsewhere."""
+        return self.stopping
 
     # --- The loop -----------------------------------------------------------------
 
@@ -124,6 +132,7 @@ class Arbiter:
             self.keeper.keep()
             self.handover.look_after(monotonic())
             self.notices.look_after(monotonic())
+            self.helper.look_after(monotonic())
         finally:  # whatever goes wrong there must not make us deaf
             for forked in self.wait():
                 self.listen(forked)
@@ -136,7 +145,7 @@ class Arbiter:
     def wait(self) -> "list[Forked]":
         """Sleep until something happens or is due; return the workers that speak."""
         self.keeper.exchange()
-        others = self.reload, self.handover, self.notices, self.control
+        others = self.reload, self.handover, self.notices, self.control, self.helper
         until = min([self.keeper.next_deadline(), *(one.deadline for one in others)])
         timeout = None if until == math.inf else max(0.0, until - monotonic())
         events = self.keeper.selector.select(timeout)
@@ -144,6 +153,7 @@ class Arbiter:
             self.log.warning("this machine slept for %.1f s: nobody is late", gap)
             self.roster.forgive(monotonic(), gap)
             self.keeper.molds.forgive(gap)
+            self.helper.forgive(monotonic())
         return [key.data for key, _ in events if key.data is not None]
 
     def listen(self, forked: "Forked", limit: int = TURN_MESSAGES) -> None:
@@ -158,7 +168,9 @@ class Arbiter:
                 self.worker_exited(forked, status)
             elif (mold := self.keeper.molds.reaped(pid)) is not None:
                 self.mold_exited(mold, status)
-            elif not self.handover.reaped(pid, status):
+            elif not (
+                self.handover.reaped(pid, status) or self.helper.reaped(pid, status)
+            ):
                 self.reload.reaped(pid, status)  # or a stranger's that we adopted
 
     # --- Start and stop -----------------------------------------------------------
@@ -172,6 +184,7 @@ class Arbiter:
         """
         premises, config = self.premises, self.premises.config
         os.register_at_fork(after_in_child=self.control.forget)
+        os.register_at_fork(after_in_child=self.helper.forget)
         try:
             self.notices.open()
             premises.open()
@@ -195,6 +208,7 @@ class Arbiter:
     def stop(self) -> int:
         """Leave nothing behind; return the exit status."""
         self.keeper.molds.close()
+        self.helper.close()
         failure, elsewhere = self.failure, self.premises.log_is_elsewhere
         status = failure.exit_status if failure is not None else 0
         self.log.info("stopped")
@@ -215,6 +229,7 @@ class Arbiter:
         self.roster.why_fewer = "the server stops"
         self.reload.supersede()
         self.keeper.molds.end()
+        self.helper.say_whether_ready()
         self.notices.look_after(monotonic())
 
     def stop_at_once(self) -> None:

@@ -27,7 +27,7 @@ STACK_PATIENCE: Final = 2.0
 
 def status(arbiter: "Arbiter") -> Answer:
     """Show the master, its workers, and what they have in the application."""
-    from tiamat.system.scoreboard import ERRORS, REQUESTS
+    from tiamat.system.scoreboard import REQUESTS
 
     premises, roster, board = (
         arbiter.premises,
@@ -57,7 +57,7 @@ def status(arbiter: "Arbiter") -> Answer:
             "reloading": arbiter.reload.running,
             "last_reload": str(last) if last is not None else None,
             "requests": board.total(REQUESTS),
-            "errors": board.total(ERRORS),
+            "errors": board.errors(),
             "workers": workers,
         },
     )
@@ -68,10 +68,10 @@ def worker_status(forked: "Forked", now: float) -> dict[str, Any]:
     from tiamat.system.scoreboard import (
         BUSY,
         CONNECTIONS,
-        ERRORS,
         HEARTBEAT,
         REQUESTS,
         STARTED_AT,
+        errors,
     )
 
     member, row = forked.member, forked.row
@@ -86,7 +86,7 @@ def worker_status(forked: "Forked", now: float) -> dict[str, Any]:
         "silent": now - heartbeat if heartbeat else None,
         "busy": row.state == BUSY,
         "requests": row.counts[REQUESTS],
-        "errors": row.counts[ERRORS],
+        "errors": errors(row.tally),
         "connections": row.counts[CONNECTIONS],
         "request": request
         and {
@@ -170,6 +170,15 @@ def stack(arbiter: "Arbiter", slot: int) -> Answer | Pending:
     return Pending(monotonic() + STACK_PATIENCE, silence, forked.member.pid)
 
 
+def metrics(arbiter: "Arbiter") -> Answer:
+    """Show the figures of all workers together, as Prometheus reads them."""
+    from tiamat.master.helpers import facts
+    from tiamat.observe.figures import figures
+
+    found = figures(arbiter.keeper.scoreboard, facts(arbiter), monotonic())
+    return Answer(0, "the figures are in the data", found)
+
+
 def reopen(arbiter: "Arbiter") -> Answer:
     """Open the log files again, after they were rotated."""
     from tiamat.master import orders
@@ -216,12 +225,14 @@ def workers_of(arbiter: "Arbiter", slot: int) -> "Iterator[Forked]":
 
 # --- The table --------------------------------------------------------------------
 
-READING: Final[tuple[Command, ...]] = (status, stack, config)
+READING: Final[tuple[Command, ...]] = (status, stack, metrics, config)
 """They change nothing, so the log does not tell of them."""
 
 COMMANDS: Final[dict[str, Command]] = {
     command.__name__: command
-    for command in (status, reload, scale, restart, stack, reopen, stop, config)
+    for command in (
+        *(status, reload, scale, restart, stack, metrics, reopen, stop, config),
+    )
 }
 
 

@@ -199,7 +199,9 @@ class Handover:
             premises.log.error("USR2: %s", refusal)
             return
         try:
-            premises.succession.start(self.arbiter.server, premises.plan.listeners)
+            premises.succession.start(
+                self.arbiter.server, premises.plan.listeners, premises.status
+            )
         except OSError as error:
             premises.log.error("USR2: can't fork: %s", error.strerror)
             return

@@ -8,6 +8,7 @@ when is the roster's.
 import math
 import selectors
 import signal
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final
@@ -54,6 +55,7 @@ class Keeper:
         condemned: those on their way out, by pid.
         molds: what forks them, with ``preload_app``.
         scoreboard: their numbers.
+        ends: how many have ended, by reason.
         hurrying: whether nobody may finish anything.
         final: whether those who retire empty the kernel's queues first.
         forget: lets go, in a new worker, of all else that is the master's.
@@ -65,6 +67,7 @@ class Keeper:
         self.server = server
         self.workers: dict[int, Forked] = {}
         self.condemned: dict[int, Condemned] = {}
+        self.ends: Counter[str] = Counter(dict.fromkeys(LOSSES, 0))
         self.scoreboard = Scoreboard(max(256, 8 * roster.target))
         self.selector = selectors.DefaultSelector()
         self.forget: Callable[[], None] = premises.forget
@@ -160,8 +163,9 @@ class Keeper:
         for mold in self.molds.all:
             mold.close()
         premises = self.premises
-        for plan in (premises.plan, premises.before, self.candidate_plan):
-            for listener in plan.listeners.all if plan is not None else ():
+        plans = premises.plan, premises.before, self.candidate_plan
+        for listeners in (premises.status, *(p.listeners for p in plans if p)):
+            for listener in listeners.all:
                 if listener not in kept:
                     listener.close()  # else a reload could not close its address
         self.forget()
@@ -274,6 +278,7 @@ class Keeper:
         condemned = self.condemned.pop(member.pid, None)
         cause = condemned.cause if condemned is not None else ""
         self.report(forked, status, cause)
+        self.ends[why_ended(forked)] += 1
         delay = self.roster.exited(member, monotonic())
         if delay:
             self.premises.log.warning(
@@ -294,6 +299,20 @@ class Keeper:
         deaths.report(self.premises.log, forked, status, self._failure, cause, oom=oom)
         if forked.failure is not None:
             self._failure = forked.failure.text
+
+
+LOSSES: Final = ("died", "timeout", "boot failed")
+"""Why workers end whose end nobody has asked for."""
+
+
+def why_ended(forked: Forked) -> str:
+    """Why a worker that was reaped has ended, in a word that is one of few."""
+    member = forked.member
+    if forked.failure is not None:
+        return "boot failed"
+    if member.due or member.state is State.DRAINING:
+        return member.due or "retired"
+    return "timeout" if member.state is State.KILLED else "died"
 
 
 def why_late(state: State, seconds: float, config: "Config") -> str:

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Iterable, Mapping
 
-from tiamat.config import Config
+from tiamat.config import Config, named
 from tiamat.system import backlog, sockets, systemd
 from tiamat.system.sockets import AddressInUse, Listener
 
@@ -150,3 +150,26 @@ def listen(
         except AddressInUse as error:
             if not may_wait(error):
                 raise
+
+
+def never(error: AddressInUse) -> bool:
+    """Don't wait for an address: the server has others, and goes on with them."""
+    return False
+
+
+def status_listeners(
+    config: Config, known: Listeners, may_wait: Callable[[AddressInUse], bool]
+) -> Listeners:
+    """
+    What these settings want for ``status_bind``: the known one, a new one, or none.
+
+    Raises:
+        ConfigError: a package is missing.
+        BindError: the address can't be had.
+    """
+    bind = config.status_bind
+    if bind is None:
+        return Listeners({})
+    named.check_status(config)
+    listener = known.by_bind.get(bind) or listen(bind, config, may_wait)
+    return Listeners({bind: listener})

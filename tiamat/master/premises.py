@@ -11,7 +11,7 @@ import tiamat
 from tiamat.config import Config, named
 from tiamat.errors import BindError, TiamatError
 from tiamat.master import belongings
-from tiamat.master.listeners import Listeners
+from tiamat.master.listeners import Listeners, never, status_listeners
 from tiamat.master.reexec import Inheritance, Succession, inheritance
 from tiamat.master.spawn import Plan
 from tiamat.observe.log import Log
@@ -42,6 +42,7 @@ class Premises:
         succession: the other master beside this one, if any.
         pidfile: the file that names the master.
         entrance: where commands come in.
+        status: what is listened on for ``status_bind``.
     """
 
     log: Log
@@ -54,6 +55,7 @@ class Premises:
         self._inheritance = Inheritance()
         self.pidfile = belongings.pidfile()
         self.entrance = belongings.entrance()
+        self.status = Listeners({})
         self._command = -1
 
     @property
@@ -97,6 +99,10 @@ class Premises:
         handed_on = self._inheritance.listeners(self.config.bind)
         self.plan.listeners = handed_on
         self.plan.listeners = handed_on.rebound(self.config, waiting)
+        known = Listeners.from_predecessor(self._inheritance.status, fixed=False)
+        self.status = known
+        self.status = status_listeners(self.config, known, waiting)
+        known.without(self.status).close(unlink=False)
         for name, listener in self.plan.listeners.stored().items():
             listener.stored = name in self.kept
         # The old master may go on with what these settings don't want any more.
@@ -154,21 +160,26 @@ class Premises:
         """
         before, suffix = self.plan, self.succession.suffix
         pidfile, socket = self.pidfile.file, self.entrance.file
+        status = self.status
         before.config.leave()
         plan.config.enter()
         try:
             pidfile = self.pidfile.of(plan.config, suffix)
             socket = self.entrance.of(plan.config, suffix)
+            status = status_listeners(plan.config, self.status, never)
             log = named.open_log(plan.config)
         except BaseException:
             self.pidfile.leave(pidfile)
             self.entrance.leave(socket)
+            status.without(self.status).close()
             plan.config.leave()
             before.config.enter()
             raise
         self.plan, self.before = plan, before
         self.pidfile.use(pidfile)
         self.entrance.use(socket)
+        removed, self.status = self.status.without(status), status
+        removed.close(unlink=self.succession.alone)
         self.use_log(log)
         return before
 
@@ -264,6 +275,7 @@ class Premises:
     def close(self, status: int) -> None:
         """Leave nothing behind; a command that waits ends with us, with *status*."""
         self.close_listeners()
+        self.status.close(unlink=self.succession.alone)
         self.pidfile.use(None)
         self.entrance.use(None)
         if self._command >= 0:

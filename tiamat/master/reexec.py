@@ -52,6 +52,7 @@ class Inheritance:
         stored: descriptors of our own that systemd has kept, by name.
         kept: the names of all that it keeps.
         names: of the old master's listeners, by address; some have none.
+        status: the descriptor of its listener for ``status_bind``, by address.
     """
 
     master: int = 0
@@ -62,6 +63,7 @@ class Inheritance:
     stored: dict[str, int] = field(default_factory=dict)
     kept: list[str] = field(default_factory=list)
     names: dict[str, str] = field(default_factory=dict)
+    status: dict[str, int] = field(default_factory=dict)
 
     def listeners(self, binds: Sequence[str]) -> Listeners:
         """
@@ -106,6 +108,9 @@ def inheritance(environ: MutableMapping[str, str], binds: Sequence[str]) -> Inhe
             found = Inheritance(int(ours[0]), fds, bool(handed["fixed"]), int(channel))
             found.kept = [str(name) for name in handed.get("kept", ())]
             found.names = dict(handed.get("names", {}))
+            found.status = {
+                str(b): int(fd) for b, fd in handed.get("status", {}).items()
+            }
             return found
         if all(theirs):
             numbers = [int(fd) for fd in theirs[1].split(",")]
@@ -121,7 +126,11 @@ def inheritance(environ: MutableMapping[str, str], binds: Sequence[str]) -> Inhe
 
 
 def environment(
-    original: Mapping[str, str], listeners: Listeners, master: int, channel: int = -1
+    original: Mapping[str, str],
+    listeners: Listeners,
+    master: int,
+    channel: int = -1,
+    status: Mapping[str, int] | None = None,
 ) -> dict[str, str]:
     """
     The environment of a new master; made in its process.
@@ -131,6 +140,7 @@ def environment(
         listeners: what is handed on.
         master: the pid of the old master.
         channel: the descriptor of the new one's end.
+        status: that of the listener for ``status_bind``, by address.
     """
     dropped = {MASTER, LISTENERS, CHANNEL, *GUNICORN, *systemd.VARIABLES}
     environ = {name: value for name, value in original.items() if name not in dropped}
@@ -144,6 +154,7 @@ def environment(
             "fixed": listeners.fixed,
             "names": {b: li.name for b, li in listeners.by_bind.items() if li.name},
             "kept": [name for name, li in listeners.stored().items() if li.stored],
+            "status": dict(status or {}),
         }
     )
     return environ
@@ -223,7 +234,7 @@ class Succession:
         self.predecessor = 0
         return True
 
-    def start(self, server: Server, listeners: Listeners) -> None:
+    def start(self, server: Server, listeners: Listeners, status: Listeners) -> None:
         """
         Fork the new master.
 
@@ -244,7 +255,7 @@ class Succession:
             return
         try:
             server.call("pre_exec", server)
-            self.become_new_master(server.cfg, listeners, master, there)
+            self.become_new_master(server.cfg, listeners, status, master, there)
         except BaseException as error:
             there.send(Failed(1, f"can't become a new master: {error}"))
             server.log.exception("can't become a new master")
@@ -252,7 +263,12 @@ class Succession:
             os._exit(1)
 
     def become_new_master(
-        self, config: Config, listeners: Listeners, master: int, channel: Channel
+        self,
+        config: Config,
+        listeners: Listeners,
+        status: Listeners,
+        master: int,
+        channel: Channel,
     ) -> NoReturn:
         """
         Be the command again that this process was started with.
@@ -261,7 +277,8 @@ class Succession:
             OSError: that can't be done.
         """
         os.chdir(config.sources.cwd)
-        for open_file in (*(listener.sock for listener in listeners.all), channel.sock):
+        handed_on = [listener.sock for listener in (*listeners.all, *status.all)]
+        for open_file in (*handed_on, channel.sock):
             open_file.set_inheritable(True)
         # Not sys.argv: under `python -m` that is the path of a file, and its directory
         # would come first where modules are looked for. A script may have another
@@ -271,7 +288,13 @@ class Succession:
         os.execve(  # noqa: S606  no shell, on purpose
             program,
             [program, *sys.orig_argv[1:]],
-            environment(config.sources.environ, listeners, master, channel.fileno()),
+            environment(
+                config.sources.environ,
+                listeners,
+                master,
+                channel.fileno(),
+                status.descriptors(),
+            ),
         )
 
     def messages(self) -> Iterator[Message]:

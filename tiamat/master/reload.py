@@ -13,6 +13,7 @@ HUP: new settings and new code, or everything stays as it is.
 """
 
 import math
+from collections import Counter
 from time import monotonic
 from typing import TYPE_CHECKING
 
@@ -45,6 +46,7 @@ class Reload:
         roll: what can still be undone, behind the commit.
         again: whether HUP came meanwhile.
         last: what became of the last reload that is over.
+        outcomes: what became of all of them, and how often.
         reason: why it was refused.
         waiting: who wants to hear what becomes of it.
         waiting_again: who waits for the one that was asked for meanwhile.
@@ -60,6 +62,7 @@ class Reload:
         self.again = False
         self.dropped = False
         self.last: Outcome | None = None
+        self.outcomes: Counter[str] = Counter({str(outcome): 0 for outcome in Outcome})
         self.reason = ""
         self.waiting: list[Pending] = []
         self.waiting_again: list[Pending] = []
@@ -191,6 +194,7 @@ class Reload:
     def end(self, outcome: Outcome, reason: str) -> None:
         """Nothing can change any more what became of it."""
         self.last, self.roll = outcome, None
+        self.outcomes[str(outcome)] += 1
         self.tell(outcome, reason)
 
     def tell(self, outcome: Outcome, reason: str) -> None:

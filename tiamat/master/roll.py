@@ -10,9 +10,9 @@ from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from tiamat.master.listeners import never
 from tiamat.master.outcome import Outcome
 from tiamat.master.spawn import Plan
-from tiamat.master.trial import never
 
 if TYPE_CHECKING:
     from tiamat.master.keeper import Keeper

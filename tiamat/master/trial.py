@@ -10,15 +10,13 @@ import os
 import signal
 from collections.abc import Iterator
 from types import FrameType
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from tiamat.errors import ConfigError, TiamatError
+from tiamat.master.listeners import never
 from tiamat.master.spawn import Plan
 from tiamat.system import signals
 from tiamat.workers import load_worker_class
-
-if TYPE_CHECKING:
-    from tiamat.system.sockets import AddressInUse
 
 LIMIT: Final = 30.0
 """Seconds that the configuration file may take."""
@@ -105,11 +103,6 @@ def new_plan(plan: Plan, most: int) -> Plan:
         )
     worker_class = load_worker_class(config.worker_class, config.threads)
     return Plan(config, worker_class, plan.listeners.rebound(config, never))
-
-
-def never(error: "AddressInUse") -> bool:
-    """Don't wait for an address: the server has others, and goes on with them."""
-    return False
 
 
 @contextlib.contextmanager

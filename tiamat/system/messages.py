@@ -7,7 +7,7 @@ worker that has gone bad can't make the master execute anything, as with pickle.
 
 import json
 from dataclasses import dataclass, fields
-from typing import Final, TypeAlias, get_args
+from typing import Any, Final, TypeAlias, get_args
 
 # Six bytes each if all are escapes (\u0000): these have to fit into the 208 KiB that
 # Linux gives a socket (net.core.wmem_default), or a packet can't be sent at all.
@@ -103,6 +103,21 @@ class NotSpawned:
     text: str
 
 
+# --- Between the master and the helper that answers on status_bind ---------------
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """The helper asks for what is in no scoreboard; the answer is ``Facts``."""
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What only the master knows."""
+
+    facts: dict[str, Any]
+
+
 # --- From the master to a worker ---------------------------------------------
 
 
@@ -155,12 +170,13 @@ class BeMain:
 FromWorker: TypeAlias = Ready | Retiring | Stack | Failed | Checked | Changed
 ToWorker: TypeAlias = Accept | Check | Drain | Reopen | Dump
 OfMold: TypeAlias = Handed | Fork | Spawned | NotSpawned
+OfHelper: TypeAlias = Look | Facts
 ToMaster: TypeAlias = TakeOver | BeMain
-Message: TypeAlias = FromWorker | ToWorker | OfMold | ToMaster
+Message: TypeAlias = FromWorker | ToWorker | OfMold | OfHelper | ToMaster
 
 KINDS: Final[dict[str, type[Message]]] = {
     kind.__name__: kind
-    for group in (FromWorker, ToWorker, OfMold, ToMaster)
+    for group in (FromWorker, ToWorker, OfMold, OfHelper, ToMaster)
     for kind in get_args(group)
 }
 

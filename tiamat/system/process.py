@@ -100,6 +100,20 @@ def private_memory() -> int:
     return sum(int(fields[fields.index(name) + 1]) * 1024 for name in names)
 
 
+def resident_memory() -> int:
+    """
+    The bytes of this process that are in memory, shared ones too.
+
+    A few microseconds, however large it is, unlike ``private_memory``. Source:
+    proc_pid_statm(5).
+
+    Raises:
+        OSError: the system does not tell.
+    """
+    with open("/proc/self/statm") as file:
+        return int(file.read().split()[1]) * resource.getpagesize()
+
+
 def adopt_orphans() -> None:
     """
     Become the parent of every descendant whose own parent ends. Linux only.

@@ -9,8 +9,14 @@ while one replaces the other.
 
 The numbers are native eight-byte words on addresses that eight divides. Such a
 store is one move of the processor, so a reader never sees half of it.
+
+What a process counted outlives it in one more row, the *ledger*, so that totals
+never go back. It is shared, too: another process than the master may read it all.
 """
 
+import time
+from bisect import bisect_left
+from collections.abc import Sequence
 from functools import partial
 from mmap import MAP_ANONYMOUS, MAP_SHARED, mmap
 from struct import Struct
@@ -24,15 +30,27 @@ STATE: Final = 3  # of the roster: the place of the state in its enumeration
 REQUESTS: Final = 4  # answered so far
 CONNECTIONS: Final = 5  # open now
 ACCEPTED: Final = 6  # connections so far
-ERRORS: Final = 7  # responses 5xx so far
 BYTES_SENT: Final = 8
+MEMORY: Final = 9  # bytes that are resident, when it was looked last
+IN_FLIGHT: Final = 10  # requests in the application; one that runs alone: see there
 COUNTS: Final = 16  # words of a row; the others are free
 
-TOTALLED: Final = (REQUESTS, ACCEPTED, ERRORS, BYTES_SENT)
-"""What grows for ever: what a row counted outlives its process in the totals."""
+# Of the ledger.
+CHANGES: Final = 11  # odd while it is being written
+READY: Final = 12  # whether requests are served, one of the following
+
+UNREADY: Final = 0
+SERVING: Final = 1
+STOPPING: Final = 2
+
+TOTALLED: Final = (REQUESTS, ACCEPTED, BYTES_SENT)
+"""What grows for ever: what a row counted outlives its process in the ledger."""
 
 # Indices of ``Row.times``: CLOCK_MONOTONIC, which all processes read alike.
 STARTED_AT: Final = 0
+SECONDS: Final = 1  # a length: in the application, of all requests so far
+QUEUED: Final = 2  # a length: what was accepted last had waited in the kernel
+MEASURED_AT: Final = 3  # when MEMORY was looked at
 HEARTBEAT: Final = 6
 REQUEST_AT: Final = 7  # when the request in the application began; 0.0 is none
 TIMES: Final = 8
@@ -44,7 +62,18 @@ TEXT_LIMIT: Final = 240
 # number is one eight-byte store, too; the text is cut and filled up with zeros.
 _BEGIN: Final = Struct(f"@dd{TEXT_LIMIT}s").pack_into
 
-ROW_SIZE: Final = 512  # the words, the text, and air up to whole cache lines
+# One cell for each class of statuses and each length of time: so a request that is
+# answered is counted by one store. Prometheus' own bounds, from a millisecond on.
+BOUNDS: Final = (
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25),
+    *(0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
+LENGTHS: Final = len(BOUNDS) + 1
+CLASSES: Final = 10
+CELLS: Final = CLASSES * LENGTHS
+
+_TALLY_AT: Final = 512  # behind the words, the text, and air up to a cache line
+ROW_SIZE: Final = _TALLY_AT + CELLS * 8
 
 # The byte that each row has in the column of states.
 FREE: Final = 0
@@ -53,6 +82,24 @@ BUSY: Final = 2  # has a request in the application
 AWAY: Final = 3  # boots, or drains: accepts nothing
 
 IDLE_BYTE: Final = bytes([IDLE])
+
+# To see the ledger between two changes: a second, if who changes it is held up.
+_TRIES: Final = 1000
+_PAUSE: Final = 0.001
+
+
+def cell(status: int, seconds: float) -> int:
+    """
+    The place in a tally of a response with this status that took so long.
+
+    Drivers write it out: a call for each request would be more than what it does.
+    """
+    return status // 100 * LENGTHS + bisect_left(BOUNDS, seconds)
+
+
+def errors(tally: Sequence[int]) -> int:
+    """How many responses of a tally are 5xx."""
+    return sum(tally[5 * LENGTHS : 6 * LENGTHS])
 
 
 class Scoreboard:
@@ -63,16 +110,17 @@ class Scoreboard:
         rows: how many processes there may be at a time.
 
     Attributes:
-        totals: what processes that are gone had counted, by index.
+        ledger: what processes that are gone had counted, and what holds for all.
     """
 
     def __init__(self, rows: int) -> None:
         self.size = rows
         column = -(-rows // 64) * 64
-        self.map = mmap(-1, column + rows * ROW_SIZE, MAP_SHARED | MAP_ANONYMOUS)
-        self.totals = dict.fromkeys(TOTALLED, 0)
+        size = column + (rows + 1) * ROW_SIZE
+        self.map = mmap(-1, size, MAP_SHARED | MAP_ANONYMOUS)
         self._first = column
         self._taken: dict[int, Row] = {}
+        self.ledger = self.row(rows)
 
     def take(self) -> "Row":
         """
@@ -95,12 +143,19 @@ class Scoreboard:
 
     def free(self, row: "Row") -> None:
         """Give back the row of a process that is gone; its counts stay as totals."""
+        ledger = self.ledger
+        ledger.counts[CHANGES] += 1
         for index in TOTALLED:
-            self.totals[index] += row.counts[index]
+            ledger.counts[index] += row.counts[index]
+        for index, count in enumerate(row.tally):
+            if count:
+                ledger.tally[index] += count
+        ledger.times[SECONDS] += row.times[SECONDS]
         del self._taken[row.index]
         self.map[row.index] = FREE
         start = self._first + row.index * ROW_SIZE
         self.map[start : start + ROW_SIZE] = bytes(ROW_SIZE)
+        ledger.counts[CHANGES] += 1
 
     def rows(self) -> list["Row"]:
         """The rows of the processes that live."""
@@ -108,7 +163,36 @@ class Scoreboard:
 
     def total(self, index: int) -> int:
         """What all processes counted, those that live and those that are gone."""
-        return self.totals[index] + sum(row.counts[index] for row in self.rows())
+        return self.ledger.counts[index] + sum(r.counts[index] for r in self.rows())
+
+    def errors(self) -> int:
+        """How many responses 5xx there were, of all processes."""
+        return sum(errors(row.tally) for row in (self.ledger, *self.rows()))
+
+    def seen(self) -> list["Row"]:
+        """
+        Copies of the ledger and of all rows that are taken, in this order.
+
+        From any process, also while the master gives a row back: what that counted
+        is in its row or in the ledger, and not in both.
+        """
+        ledger = self.ledger
+        copies: list[Row] = []
+        for _ in range(_TRIES):
+            before = ledger.counts[CHANGES]
+            indices = [i for i in range(self.size) if self.map[i] != FREE]
+            copies = [self._copy(index) for index in (self.size, *indices)]
+            if before % 2 == 0 and before == ledger.counts[CHANGES]:
+                break
+            time.sleep(_PAUSE)
+        return copies
+
+    def _copy(self, index: int) -> "Row":
+        start = self._first + index * ROW_SIZE
+        memory = bytearray(ROW_SIZE + 64)  # its state is the first byte
+        memory[0] = self.map[index] if index < self.size else FREE
+        memory[64:] = self.map[start : start + ROW_SIZE]
+        return Row(memory, 0, 64, 1)
 
 
 class Row:
@@ -119,20 +203,26 @@ class Row:
         index: its place in the scoreboard.
         counts: whole numbers, ``counts[REQUESTS]``.
         times: points on the monotonic clock in seconds, ``times[HEARTBEAT]``.
+        tally: how many requests were answered, by ``cell``.
         note: ``note(now, now, text)`` is ``begin`` for a process that is busy already.
             Hot: once per request, without a frame.
     """
 
     __slots__ = (
-        "_begin_at", "_map", "_resting", "_rows", "counts", "index", "note", "times",
+        "_begin_at", "_map", "_resting", "_rows", "counts", "index", "note", "tally",
+        "times",
     )  # fmt: skip
 
-    def __init__(self, memory: mmap, index: int, start: int, rows: int) -> None:
+    def __init__(
+        self, memory: mmap | bytearray, index: int, start: int, rows: int
+    ) -> None:
         self.index = index
         self._rows = rows
         words = memoryview(memory)[start : start + (COUNTS + TIMES) * 8]
         self.counts = words[: COUNTS * 8].cast("Q")
         self.times = words[COUNTS * 8 :].cast("d")
+        cells = start + _TALLY_AT
+        self.tally = memoryview(memory)[cells : cells + CELLS * 8].cast("Q")
         self._map = memory
         self._begin_at = start + (COUNTS + HEARTBEAT) * 8
         self._resting = AWAY
@@ -191,6 +281,12 @@ class Row:
     def state(self) -> int:
         """FREE, IDLE, BUSY or AWAY."""
         return self._map[self.index]
+
+    @property
+    def in_flight(self) -> int:
+        """How many requests are in the application."""
+        one = self._map[self.index] == BUSY and self.times[REQUEST_AT] > 0
+        return self.counts[IN_FLIGHT] or one
 
     def request(self) -> tuple[str, str, float] | None:
         """

@@ -14,7 +14,7 @@ from tiamat.drivers.service import ASGIService, Timeouts
 from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.asgi_scope import Scopes
 from tiamat.gateways.lifespan import Lifespan
-from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
+from tiamat.system.scoreboard import CONNECTIONS, IN_FLIGHT, REQUESTS, SECONDS
 from tiamat.workers.base import Worker
 from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.serving import (
@@ -206,8 +206,9 @@ class ASGIWorker(Worker):
         if aio is not None:
             counts = self.row.counts
             counts[REQUESTS] = self.nr = aio.handled
-            counts[ERRORS] = aio.errors
             counts[CONNECTIONS] = len(aio.connections)
+            counts[IN_FLIGHT] = len(aio.running) + len(aio.streaming)
+            self.row.times[SECONDS] = aio.seconds
         self.log.flush()
 
     def close_listeners(self) -> None:

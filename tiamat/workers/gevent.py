@@ -30,6 +30,7 @@ from tiamat.drivers.blocking import BlockingConnection
 from tiamat.drivers.evented import Handle
 from tiamat.gateways.wsgi import RequestEnded, WSGIResponse
 from tiamat.observe.log import Log
+from tiamat.system.scoreboard import IN_FLIGHT
 from tiamat.types import Environ
 from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.green_loop import READ, GreenLoop
@@ -177,6 +178,7 @@ class GeventWorker(SyncWorker):
         for connection in self.loop.overdue(now, self.slow):
             self.log.warning("%s: %s", self, self.describe(connection, now))
         self.loop.show_oldest()
+        self.row.counts[IN_FLIGHT] = len(self.loop.busy())
         self.report(self.loop)
 
     def describe(self, connection: BlockingConnection, now: float) -> str:

@@ -19,7 +19,8 @@ import traceback
 from typing import TYPE_CHECKING, Final
 
 from tiamat.system.messages import Accept, Check, Drain, Dump, Message, Reopen, Stack
-from tiamat.system.scoreboard import BUSY
+from tiamat.system.process import resident_memory
+from tiamat.system.scoreboard import BUSY, MEASURED_AT, MEMORY
 from tiamat.system.unpatched import unpatched
 from tiamat.workers.recycling import Recycling
 
@@ -30,6 +31,9 @@ if TYPE_CHECKING:
 
 QUEUE: Final = 0.1
 """Seconds that a worker without a master has to take what the kernel accepted."""
+
+MEASURE: Final = 5.0
+"""Seconds between two looks at how much memory the worker has."""
 
 GRACE: Final = 1.0
 """Seconds that a worker without a master gets on top of ``graceful_timeout``."""
@@ -49,6 +53,7 @@ class Helper:
         self.recycling = Recycling(worker)
         self.main: int = unpatched("_thread", "get_ident")()
         self.sleep: Callable[[float], None] = unpatched("time", "sleep")
+        self._measure_at = 0.0
         self._told = 0.0  # when the request began that was last told of
 
     def start(self) -> None:
@@ -66,6 +71,7 @@ class Helper:
                 while (message := channel.receive()) is not None:
                     self.obey(message)
                 self.recycling.look(time.monotonic())
+                self.measure(time.monotonic())
         except (EOFError, OSError, ValueError):
             self.go_on_alone()
 
@@ -91,10 +97,23 @@ class Helper:
                 )
         return 1000 * max(SHORTEST_LOOK, min(1.0, slow / 2))
 
+    def measure(self, now: float) -> None:
+        """Say how much memory there is, for the figures, and for who dies of it."""
+        if now >= self._measure_at:
+            row = self.worker.row
+            try:
+                row.counts[MEMORY] = resident_memory()
+            except OSError:  # a system without /proc
+                self._measure_at = math.inf
+                return
+            row.times[MEASURED_AT] = now
+            self._measure_at = now + MEASURE
+
     def timeout(self) -> float | None:
         """How long to wait for the master, in milliseconds; None is for ever."""
         look = self.until_next_look()
-        left = 1000 * (self.recycling.deadline - time.monotonic())
+        until = min(self.recycling.deadline, self._measure_at)
+        left = 1000 * (until - time.monotonic())
         if left == math.inf:
             return look
         return max(0.0, left if look is None else min(left, look))

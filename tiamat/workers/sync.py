@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from tiamat.drivers.evented import EventedLoop, Handle
 from tiamat.drivers.service import WSGIService
 from tiamat.gateways.wsgi import WSGIResponse
-from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUESTS
+from tiamat.system.scoreboard import CONNECTIONS, REQUESTS, SECONDS
 from tiamat.types import Environ
 from tiamat.workers.base import Worker
 from tiamat.workers.check import PEER, SelfCheck
@@ -94,7 +94,7 @@ class SyncWorker(Worker):
         """Copy the loop's numbers to the scoreboard; ask to be replaced in time."""
         counts = self.row.counts
         counts[REQUESTS] = self.nr = loop.handled
-        counts[ERRORS] = loop.errors
+        self.row.times[SECONDS] = loop.seconds
         counts[CONNECTIONS] = loop.connections
         if self.nr >= self.max_requests:
             self.retire("max_requests")

@@ -8,7 +8,13 @@ from typing import ClassVar, Final
 from tiamat.drivers.pool import Pool
 from tiamat.drivers.pooled import PooledLoop
 from tiamat.drivers.seat import Seat
-from tiamat.system.scoreboard import CONNECTIONS, ERRORS, REQUEST_AT, REQUESTS
+from tiamat.system.scoreboard import (
+    CONNECTIONS,
+    IN_FLIGHT,
+    REQUEST_AT,
+    REQUESTS,
+    SECONDS,
+)
 from tiamat.system.scoreboard import HEARTBEAT as HEARTBEAT_AT
 from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.serving import FOREVER
@@ -121,7 +127,6 @@ class Watch:
         self.worker.log.flush()
         before = self.finished
         self.count()
-        row = self.worker.row
         oldest: tuple[str, str, float] | None = None
         busy = 0
         for seat in list(self.pool.seats):
@@ -133,6 +138,8 @@ class Watch:
                 oldest = request
             if now - request[2] > self.slow:
                 self.tell(seat, request, now)
+        row = self.worker.row
+        row.counts[IN_FLIGHT] = busy
         stands = (
             busy == self.pool.size and self.finished == before and self.others_wait()
         )
@@ -170,7 +177,9 @@ class Watch:
         counts = worker.row.counts
         self.finished = sum(seat.handled for seat in seats)
         counts[REQUESTS] = worker.nr = self.finished
-        counts[ERRORS] = sum(seat.errors for seat in seats)
+        worker.row.times[SECONDS] = sum(seat.seconds for seat in seats)
+        for index, cells in enumerate(zip(*(s.tally for s in seats), strict=True)):
+            worker.row.tally[index] = sum(cells)
         counts[CONNECTIONS] = self.pool.loop.connections
 
 
