@@ -10,6 +10,7 @@ def test_every_setting_of_gunicorns_is_known() -> None:
     """Ours and the later ones are all of gunicorn's (less one of its inner ones)."""
     added = {
         "boot_timeout",
+        "drain_delay",
         "status_bind",
         "reload_watch",
         "slow_request_log",

@@ -153,6 +153,18 @@ class Processes(Section):
             The same for a worker that retires. What is left then is killed.
         """,
     )
+    drain_delay = Setting(
+        "--drain-delay",
+        type=kinds.seconds,
+        default=0.0,
+        help="""
+            How long connections are still accepted after TERM, in seconds.
+
+            Meanwhile `/readyz` says that the server is not ready, so that a load
+            balancer sends its requests elsewhere; then the graceful stop begins. A
+            second TERM ends the wait. See deploying.md.
+        """,
+    )
     boot_timeout = Setting(
         "--boot-timeout",
         type=kinds.seconds,

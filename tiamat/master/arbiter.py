@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.master import deaths
 from tiamat.master.control import Control
+from tiamat.master.delay import Delay
 from tiamat.master.handover import Handover
 from tiamat.master.helpers import Helper
 from tiamat.master.keeper import TURN_MESSAGES, Keeper
@@ -63,6 +64,7 @@ class Arbiter:
         control: who asks through the control socket.
         handover: what USR2 has begun, if anything.
         helper: what answers on ``status_bind``.
+        delay: what TERM has begun, if it has to wait.
         proven: whether a worker has ever loaded the application.
         stopping: whether the server shall end.
         hurrying: whether it shall end at once.
@@ -79,6 +81,7 @@ class Arbiter:
         self.control = Control(self)
         self.handover = Handover(self)
         self.helper = Helper(self)
+        self.delay = Delay(self)
         self.inbox = Inbox()
         self.proven = False
         self.stopping = False
@@ -101,7 +104,7 @@ class Arbiter:
     @property
     def leaving(self) -> bool:
         """Whether requests had better go elsewhere."""
-        return self.stopping
+        return self.stopping or self.delay.runs
 
     # --- The loop -----------------------------------------------------------------
 
@@ -125,6 +128,7 @@ class Arbiter:
     def turn(self) -> None:
         """Do what is due, sleep until something happens, and do what that asks for."""
         try:
+            self.delay.look_after(monotonic())
             self.keeper.kill_late()
             self.reload.look_after(monotonic())
             if not self.stopping:
@@ -145,7 +149,10 @@ class Arbiter:
     def wait(self) -> "list[Forked]":
         """Sleep until something happens or is due; return the workers that speak."""
         self.keeper.exchange()
-        others = self.reload, self.handover, self.notices, self.control, self.helper
+        others = (
+            *(self.reload, self.handover, self.notices),
+            *(self.control, self.helper, self.delay),
+        )
         until = min([self.keeper.next_deadline(), *(one.deadline for one in others)])
         timeout = None if until == math.inf else max(0.0, until - monotonic())
         events = self.keeper.selector.select(timeout)
@@ -225,6 +232,7 @@ class Arbiter:
     def begin_stop(self) -> None:
         """From now on no worker is added."""
         self.stopping = True
+        self.delay.end()
         self.roster.target = 0
         self.roster.why_fewer = "the server stops"
         self.reload.supersede()
@@ -269,7 +277,7 @@ class Arbiter:
 
     def worker_changed(self, forked: "Forked", message: Changed) -> None:
         """A worker has seen that files of its application have changed."""
-        if not (self.stopping or self.handover.starts):
+        if not (self.leaving or self.handover.starts):
             self.log.info("changed: %s: reloading", message.files)
             self.reload.request(monotonic())
 

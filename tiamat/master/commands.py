@@ -53,7 +53,7 @@ def status(arbiter: "Arbiter") -> Answer:
             "target": roster.target,
             "serving": serving,
             "generation": roster.generation,
-            "stopping": arbiter.stopping,
+            "stopping": arbiter.leaving,
             "reloading": arbiter.reload.running,
             "last_reload": str(last) if last is not None else None,
             "requests": board.total(REQUESTS),
@@ -106,7 +106,7 @@ def reload(arbiter: "Arbiter", *, wait: bool = False) -> Answer | Pending:
             committed; 10 config error, 11 boot failed, 12 check failed, 13 rolled
             back, 14 superseded.
     """
-    if arbiter.stopping:
+    if arbiter.leaving:
         return Answer(1, "the server is stopping")
     if arbiter.handover.starts:
         return Answer(1, "a new master starts, and takes over by itself")
@@ -126,7 +126,7 @@ def scale(arbiter: "Arbiter", count: int) -> Answer:
         count: how many.
     """
     most = arbiter.keeper.most
-    if arbiter.stopping:
+    if arbiter.leaving:
         return Answer(1, "the server is stopping")
     if not 1 <= count <= most:
         return Answer(1, f"there can be 1 to {most} workers, not {count}")
@@ -142,7 +142,7 @@ def restart(arbiter: "Arbiter", slot: int) -> Answer:
         slot: the number of its slot, as ``status`` shows it.
     """
     found = [f for f in workers_of(arbiter, slot) if f.member.state.value == "serving"]
-    if not found or arbiter.stopping:
+    if not found or arbiter.leaving:
         return Answer(1, f"no worker serves in slot {slot}")
     for forked in found:
         forked.member.due = forked.member.due or "restart"
@@ -189,7 +189,7 @@ def reopen(arbiter: "Arbiter") -> Answer:
 
 def stop(arbiter: "Arbiter", *, now: bool = False) -> Answer:
     """
-    Finish what is here, and stop the server.
+    Finish what is here, and stop the server; a second time, without drain_delay.
 
     Args:
         now: finish nothing.
@@ -201,6 +201,8 @@ def stop(arbiter: "Arbiter", *, now: bool = False) -> Answer:
         return Answer(0, "stopping at once")
     orders.terminate(arbiter)
     limit = arbiter.premises.config.graceful_timeout
+    if arbiter.delay.runs:
+        limit += arbiter.premises.config.drain_delay
     return Answer(0, f"stopping, within {limit:g} s")
 
 

@@ -116,7 +116,7 @@ class Notices:
         reloads = arbiter.reload.running
         if told is Told.STOPPING:
             return
-        if arbiter.stopping:
+        if arbiter.leaving:
             self.told = Told.STOPPING
             self.say("STOPPING=1")
         elif told is Told.STARTING:
@@ -207,6 +207,8 @@ class Notices:
     def status(self) -> str:
         """How it goes: ``4 of 4 workers serve, generation 7``, and what else is."""
         arbiter, roster = self.arbiter, self.arbiter.roster
+        if arbiter.delay.runs:
+            return "stopping, and accepting for a while"
         if arbiter.stopping:
             left = len(roster.members())
             return f"stopping: {left} worker{' finishes' if left == 1 else 's finish'}"

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def terminate(arbiter: "Arbiter") -> None:
     """TERM: finish what is here, and what the kernel has accepted for us; end."""
-    if arbiter.stopping:
+    if arbiter.stopping or arbiter.delay.begin(monotonic()):
         return
     limit = arbiter.premises.config.graceful_timeout
     arbiter.handover.stop(Signals.SIGTERM)
@@ -40,7 +40,7 @@ def interrupt(arbiter: "Arbiter") -> None:
 
 def hang_up(arbiter: "Arbiter") -> None:
     """HUP: new settings and new code, in new workers."""
-    if not arbiter.stopping:
+    if not arbiter.leaving:
         arbiter.notices.hung_up = True
         if arbiter.handover.starts:
             arbiter.log.error("HUP: refused while a new master starts")
@@ -86,7 +86,7 @@ def reopen_logs(arbiter: "Arbiter") -> None:
 
 def start_new_master(arbiter: "Arbiter") -> None:
     """USR2: a new master beside this one, on the same listeners."""
-    if not arbiter.stopping:
+    if not arbiter.leaving:
         arbiter.handover.begin()
 
 
