@@ -1,23 +1,46 @@
 """What ``tiamatctl`` prints of the status, for people."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
+
+LEFT: Final = {"STATE", "NOW"}
+"""Columns of words; numbers stand at the right."""
 
 
 def status_lines(data: Mapping[str, Any]) -> Iterable[str]:
-    """The master in two lines, and a table of its workers."""
+    """The master in two lines, a table of its workers, and who is beside them."""
     yield headline(data)
     yield ", ".join(data["listeners"])
     yield ""
-    head = ("SLOT", "PID", "GEN", "STATE", "AGE", "REQUESTS", "CONN", "NOW")
+    head = (
+        *("SLOT", "PID", "GEN", "STATE", "AGE", "REQUESTS", "LATENCY"),
+        *("CONN", "RUN", "MEMORY", "NOW"),
+    )
     rows = [head, *(worker_cells(worker) for worker in data["workers"])]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (
-            cell.ljust(width) if column in (3, 7) else cell.rjust(width)
+            cell.ljust(width) if head[column] in LEFT else cell.rjust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         )
         yield "  ".join(cells).rstrip()
+    if beside := [*beside_workers(data)]:
+        yield ""
+        yield from beside
+
+
+def beside_workers(data: Mapping[str, Any]) -> Iterable[str]:
+    """Molds and helpers, a line each."""
+    for mold in data["molds"]:
+        yield (
+            f"mold gen={mold['generation']} pid={mold['pid']},"
+            f" {mold['state']}, {length(mold['seconds'])}"
+        )
+    if helper := data["helper"]:
+        yield (
+            f"status helper pid={helper['pid']},"
+            f" {', '.join(helper['listeners'])}, {length(helper['seconds'])}"
+        )
 
 
 def headline(data: Mapping[str, Any]) -> str:
@@ -48,9 +71,20 @@ def worker_cells(worker: Mapping[str, Any]) -> tuple[str, ...]:
         f"{state} ({worker['due']})" if worker["due"] else state,
         length(worker["seconds"]),
         str(worker["requests"]),
+        latency(worker["took"], worker["requests"]),
         str(worker["connections"]),
+        str(worker["in_flight"]),
+        size(worker["memory"]),
         running(worker),
     )
+
+
+def latency(took: float, requests: int) -> str:
+    """How long a request took, on average: ``4.2ms``."""
+    if requests <= 0:
+        return "-"
+    seconds = took / requests
+    return f"{1000 * seconds:.1f}ms" if seconds < 1 else f"{seconds:.1f}s"
 
 
 def running(worker: Mapping[str, Any]) -> str:
@@ -72,3 +106,15 @@ def length(seconds: float) -> str:
         if count or parts:
             parts.append(f"{count}{name}")
     return " ".join(parts[:2]) or "0s"
+
+
+def size(count: int | None) -> str:
+    """A number of bytes in the unit that suits it: ``23.4M``."""
+    if not count:
+        return "-"
+    amount = float(count)
+    for unit in ("", "K", "M"):
+        if amount < 1024:
+            return f"{amount:.1f}{unit}" if unit else f"{count}"
+        amount /= 1024
+    return f"{amount:.1f}G"

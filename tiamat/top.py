@@ -14,16 +14,13 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tiamat.tables import headline, length, running
+from tiamat.tables import LEFT, headline, latency, length, running, size
 
 Ask = Callable[[], Mapping[str, Any]]
 
-LEFT: Final = {"state", "now"}
-"""Columns of words; numbers stand at the right."""
-
 COLUMNS: Final = (
     *("slot", "pid", "gen", "state", "age", "req/s", "requests"),
-    *("errors", "conn", "busy", "memory", "now"),
+    *("latency", "errors", "conn", "run", "memory", "now"),
 )
 
 
@@ -57,12 +54,14 @@ class View:
 
     Attributes:
         rates: requests per second, by the pid of the worker.
+        latencies: how long its requests took since the look before, in words.
         rate: of all workers, those that are gone too; None before the second look.
     """
 
     def __init__(self) -> None:
         self.data: Mapping[str, Any] = {}
         self.rates: dict[int, float] = {}
+        self.latencies: dict[int, str] = {}
         self.rate: float | None = None
         self._at = 0.0
 
@@ -71,12 +70,14 @@ class View:
         before, data = self.data, answer["data"]
         seconds = now - self._at
         if before:
-            counted = {w["pid"]: w["requests"] for w in before["workers"]}
-            self.rates = {
-                worker["pid"]: (worker["requests"] - counted.get(worker["pid"], 0))
-                / seconds
-                for worker in data["workers"]
-            }
+            self.rates, self.latencies = {}, {}
+            known = {worker["pid"]: worker for worker in before["workers"]}
+            for worker in data["workers"]:
+                pid = worker["pid"]
+                old = known.get(pid, {"requests": 0, "took": 0.0})
+                count = worker["requests"] - old["requests"]
+                self.rates[pid] = count / seconds
+                self.latencies[pid] = latency(worker["took"] - old["took"], count)
             self.rate = (data["requests"] - before["requests"]) / seconds
         self.data, self._at = data, now
 
@@ -86,7 +87,7 @@ class View:
         for name in COLUMNS:
             table.add_column(
                 name.upper(),
-                justify="left" if name in LEFT else "right",
+                justify="left" if name.upper() in LEFT else "right",
                 no_wrap=True,
                 overflow="ellipsis",
             )
@@ -97,11 +98,11 @@ class View:
     def head(self) -> str:
         """The server in a line."""
         rate = "-" if self.rate is None else f"{self.rate:.1f}"
-        busy = sum(worker["busy"] for worker in self.data["workers"])
+        run = sum(worker["in_flight"] for worker in self.data["workers"])
         connections = sum(worker["connections"] for worker in self.data["workers"])
         return (
             f"{headline(self.data)}\n"
-            f"{rate} requests per second, {busy} busy, {connections} connections"
+            f"{rate} requests per second, {run} in flight, {connections} connections"
         )
 
     def cells(self, worker: Mapping[str, Any]) -> list[Text]:
@@ -117,7 +118,8 @@ class View:
             "requests": worker["requests"],
             "errors": worker["errors"],
             "conn": worker["connections"],
-            "busy": "yes" if worker["busy"] else "-",
+            "latency": self.latencies.get(worker["pid"], "-"),
+            "run": worker["in_flight"],
             "memory": size(memory_of(worker["pid"])),
             "now": running(worker),
         }
@@ -140,15 +142,3 @@ def memory_of(pid: int) -> int | None:
         except OSError:
             continue
     return None
-
-
-def size(count: int | None) -> str:
-    """A number of bytes in the unit that suits it: ``23.4M``."""
-    if count is None:
-        return "-"
-    amount = float(count)
-    for unit in ("", "K", "M"):
-        if amount < 1024:
-            return f"{amount:.1f}{unit}" if unit else f"{count}"
-        amount /= 1024
-    return f"{amount:.1f}G"

@@ -142,6 +142,9 @@ def test_status_shows_what_is_in_the_application(serve: Serve, path: Path) -> No
     assert server.workers() == sorted(worker["pid"] for worker in status["workers"])
     assert ["/a"] == [worker["request"]["path"] for worker in busy]
     assert [True] == [worker["busy"] for worker in busy]
+    assert [1] == [worker["in_flight"] for worker in busy]
+    assert all(worker["memory"] > 1 << 20 for worker in status["workers"])
+    assert ([], None) == (status["molds"], status["helper"])
 
     server.signal(signal.SIGINT)
     client.close()

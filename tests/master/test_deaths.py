@@ -12,6 +12,7 @@ from children import child
 from tiamat.master.deaths import ATTEMPTS, failure_of_start, report
 from tiamat.master.member import State
 from tiamat.system.messages import Failed
+from tiamat.system.scoreboard import MEASURED_AT, MEMORY
 
 EXITED = 0
 STATUS_1 = 1 << 8
@@ -51,6 +52,16 @@ def test_an_end_is_as_loud_as_it_is_strange(
 
         assert one.logged.endswith(expected.format(name=one.forked))
         assert 1 == one.logged.count("\n")
+
+
+def test_how_much_memory_it_had_is_said(tmp_path: Path) -> None:
+    """As it was seen last: the one that is gone can't be asked."""
+    with child(tmp_path) as one:
+        one.forked.row.counts[MEMORY] = 300 << 20
+        one.forked.row.times[MEASURED_AT] = time.monotonic() - 2
+        report(one.log, one.forked, KILLED)
+
+        assert "by hand, or for memory; memory: 300 MiB 2 s before\n" in one.logged
 
 
 def test_what_the_kernel_did_for_memory_is_said(tmp_path: Path) -> None:

@@ -120,7 +120,7 @@ def test_int_waits_for_nobody(serve: Serve) -> None:
     server.signal(signal.SIGINT)
 
     assert 0 == server.wait_for_exit()
-    assert f"pid={pid} killed by SIGKILL: did not leave within 2 s\n" in server.log
+    assert f"pid={pid} killed by SIGKILL: did not leave within 2 s" in server.log
 
 
 def test_quit_calls_worker_int(serve: Serve) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tiamat.master.arbiter import Arbiter
+    from tiamat.master.mold import Mold
     from tiamat.master.spawn import Forked
 
 STACK_PATIENCE: Final = 2.0
@@ -57,10 +58,24 @@ def status(arbiter: "Arbiter") -> Answer:
             "reloading": arbiter.reload.running,
             "last_reload": str(last) if last is not None else None,
             "requests": board.total(REQUESTS),
+            "took": board.seconds(),
             "errors": board.errors(),
             "workers": workers,
+            "molds": [mold_status(mold, now) for mold in arbiter.keeper.molds.all],
+            "helper": arbiter.helper.status(now),
         },
     )
+
+
+def mold_status(mold: "Mold", now: float) -> dict[str, Any]:
+    """One mold; its state is that which a worker would have."""
+    member = mold.member
+    return {
+        "pid": member.pid,
+        "generation": member.generation,
+        "state": "ended" if mold.ended else member.state.value,
+        "seconds": now - mold.began,
+    }
 
 
 def worker_status(forked: "Forked", now: float) -> dict[str, Any]:
@@ -69,7 +84,9 @@ def worker_status(forked: "Forked", now: float) -> dict[str, Any]:
         BUSY,
         CONNECTIONS,
         HEARTBEAT,
+        MEMORY,
         REQUESTS,
+        SECONDS,
         STARTED_AT,
         errors,
     )
@@ -85,7 +102,10 @@ def worker_status(forked: "Forked", now: float) -> dict[str, Any]:
         "seconds": now - row.times[STARTED_AT],
         "silent": now - heartbeat if heartbeat else None,
         "busy": row.state == BUSY,
+        "in_flight": row.in_flight,
+        "memory": row.counts[MEMORY],
         "requests": row.counts[REQUESTS],
+        "took": row.times[SECONDS],
         "errors": errors(row.tally),
         "connections": row.counts[CONNECTIONS],
         "request": request

@@ -58,7 +58,7 @@ def report(
     if state is State.KILLED:
         if os.WIFEXITED(status) and os.WEXITSTATUS(status) == ABORTED:
             words = "ended after ABRT"
-        log.info("%s %s: %s", forked, words, cause)
+        log.info("%s %s: %s%s", forked, words, cause, memory(forked))
         return
     if state is State.DRAINING and is_obedient(status):
         log.info("%s %s", forked, words)
@@ -68,6 +68,7 @@ def report(
     if killer == signal.SIGKILL:
         words += ", not by us: "
         words += "by the kernel, for memory" if oom else "by hand, or for memory"
+    words += memory(forked)
     held = forked.request_in_words(monotonic())
     if held != NO_REQUEST:
         words += f"; in the application: {held}"
@@ -75,6 +76,12 @@ def report(
     log.log(level, "%s %s", forked, words)
     if killer and (stacks := forked.read_stacks()):
         log.error("%s had this in its threads:\n%s", forked, stacks.rstrip())
+
+
+def memory(forked: "Forked | Mold") -> str:
+    """How much memory it had, behind the rest of the line; nothing if unknown."""
+    words = forked.memory_in_words(monotonic())
+    return f"; memory: {words}" if words else ""
 
 
 def is_obedient(status: int) -> bool:

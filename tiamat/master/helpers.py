@@ -80,12 +80,20 @@ class Helper:
         self._channel: Channel | None = None
         self._listeners = Listeners({})
         self._config: Config | None = None
+        self._began = 0.0
         self._since = 0.0
         self._until = math.inf  # when one that was told to go must have gone
         self._slot = Slot(0)  # for the pauses between those that are lost
 
     def __str__(self) -> str:
         return f"status helper pid={self.pid}"
+
+    def status(self, now: float) -> dict[str, Any] | None:
+        """It, as JSON takes it; None if there is none."""
+        if not self.pid:
+            return None
+        urls = [listener.url for listener in self._listeners.all]
+        return {"pid": self.pid, "seconds": now - self._began, "listeners": urls}
 
     # --- Once per turn --------------------------------------------------------------
 
@@ -173,6 +181,7 @@ class Helper:
         there.close()
         self.pid, self._channel, self._listeners = pid, here, wanted
         self._since, self._until = now, math.inf
+        self._began = now
         self._config = self.arbiter.premises.config
         self.deadline = now + SILENT
         self.arbiter.keeper.selector.register(here, selectors.EVENT_READ)

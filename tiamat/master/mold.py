@@ -50,6 +50,7 @@ class Mold:
     Attributes:
         config: the settings of the workers that it forks.
         member: its state and its times; it is not in the roster.
+        began: when it was forked.
         channel: our end.
         stacks: the pipe that its stacks come through.
         failure: why it could not load the application, if it said so.
@@ -64,6 +65,7 @@ class Mold:
     ) -> None:
         self.config = config
         self.member = member
+        self.began = member.since
         self.channel = channel
         self.stacks = stacks
         self.failure: Failed | None = None
@@ -98,6 +100,10 @@ class Mold:
     def request_in_words(self, now: float) -> str:
         """What it has in the application."""
         return NO_REQUEST
+
+    def memory_in_words(self, now: float) -> str:
+        """How much memory it had; nobody has looked."""
+        return ""
 
     def read_stacks(self) -> str:
         """What came through the pipe since it was read last."""

@@ -17,6 +17,8 @@ from tiamat.system.messages import Failed, Message
 from tiamat.system.scoreboard import (
     GENERATION,
     HEARTBEAT,
+    MEASURED_AT,
+    MEMORY,
     PID,
     SLOT,
     STARTED_AT,
@@ -103,6 +105,13 @@ class Forked:
             return NO_REQUEST
         method, path, begun = request
         return f"{method} {path} for {now - begun:.1f} s"
+
+    def memory_in_words(self, now: float) -> str:
+        """How much it had when it looked last; empty if it never did."""
+        size = self.row.counts[MEMORY]
+        if not size:
+            return ""
+        return f"{size >> 20} MiB {now - self.row.times[MEASURED_AT]:.0f} s before"
 
     def read_stacks(self) -> str:
         """What came through the pipe since it was read last."""

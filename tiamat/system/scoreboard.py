@@ -165,6 +165,10 @@ class Scoreboard:
         """What all processes counted, those that live and those that are gone."""
         return self.ledger.counts[index] + sum(r.counts[index] for r in self.rows())
 
+    def seconds(self) -> float:
+        """How long all requests took together, of all processes."""
+        return sum(row.times[SECONDS] for row in (self.ledger, *self.rows()))
+
     def errors(self) -> int:
         """How many responses 5xx there were, of all processes."""
         return sum(errors(row.tally) for row in (self.ledger, *self.rows()))
