@@ -60,6 +60,8 @@ class Listeners:
             fds: the descriptors, by the names that they are kept under.
             binds: the addresses that are wanted; the others are closed.
         """
+        if not fds:
+            return cls({})
         left = dict(fds)
         names = ((bind, systemd.store_name(bind)) for bind in dict.fromkeys(binds))
         wanted = {bind: left.pop(name) for bind, name in names if name in left}

@@ -103,8 +103,9 @@ class Premises:
         self.status = known
         self.status = status_listeners(self.config, known, waiting)
         known.without(self.status).close(unlink=False)
-        for name, listener in self.plan.listeners.stored().items():
-            listener.stored = name in self.kept
+        if self.kept:
+            for name, listener in self.plan.listeners.stored().items():
+                listener.stored = name in self.kept
         # The old master may go on with what these settings don't want any more.
         handed_on.without(self.plan.listeners).close(unlink=False)
 

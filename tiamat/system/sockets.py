@@ -200,7 +200,8 @@ def listen_tcp(host: str, port: int, backlog: int) -> Listener:
     text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
-            host or "0.0.0.0",  # noqa: S104  ":8000" says so
+            # As bytes: for a text Python loads what international names need.
+            host.encode("idna" if not host.isascii() else "ascii") or b"0.0.0.0",
             port,
             type=socket.SOCK_STREAM,
             flags=socket.AI_PASSIVE,

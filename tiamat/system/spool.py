@@ -1,6 +1,5 @@
 """Bytes that outgrew memory, in a file without a name."""
 
-import tempfile
 from typing import BinaryIO, cast
 
 
@@ -14,6 +13,8 @@ def spool_file(directory: str | None) -> BinaryIO:
     Raises:
         OSError: There is no room or no permission.
     """
+    import tempfile  # with shutil and all compressors; the master has no use for it
+
     return cast(BinaryIO, tempfile.TemporaryFile(dir=directory, buffering=0))
 
 

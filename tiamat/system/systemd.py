@@ -1,7 +1,6 @@
 """What systemd hands over, and what it is told: sd_listen_fds(3), sd_notify(3)."""
 
 import errno
-import hashlib
 import math
 import os
 import select
@@ -48,6 +47,8 @@ def store_name(bind: str) -> str:
 
     A hash, since names have no colons and 255 characters at most (FDNAME=).
     """
+    import hashlib  # OpenSSL with it: four megabytes
+
     return STORED + hashlib.sha256(bind.encode("utf-8", "replace")).hexdigest()[:16]
 
 

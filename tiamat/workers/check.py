@@ -7,7 +7,6 @@ thread of the system puts it, so the threads, greenlets or the loop of the worke
 have nothing to do but serve.
 """
 
-import http.client
 import socket
 import traceback
 from typing import Final
@@ -82,6 +81,11 @@ class SelfCheck:
         self._path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
         if not parts.scheme:
             self._path = target
+        # Five megabytes with email and ssl, which the master would have, too.
+        from http.client import HTTPConnection, HTTPException
+
+        self._connection = HTTPConnection(self.host)
+        self._failures = OSError, HTTPException
         self._ours, self.sock = socket_pair()
         self.sock.setblocking(False)
 
@@ -97,7 +101,7 @@ class SelfCheck:
     def _ask(self) -> Checked:
         """Put the request, and judge what comes."""
         cfg = self.worker.cfg
-        connection = http.client.HTTPConnection(self.host)
+        connection = self._connection
         connection.sock = self._ours
         self._ours.settimeout(cfg.reload_check_timeout or None)
         headers = {"Host": self._host, "User-Agent": AGENT, "Connection": "close"}
@@ -110,7 +114,7 @@ class SelfCheck:
         except TimeoutError:
             limit = f"{cfg.reload_check_timeout:g} s (reload_check_timeout)"
             return Checked(0, f"{what} was not answered within {limit}")
-        except (OSError, http.client.HTTPException) as error:
+        except self._failures as error:
             return Checked(0, f"{what} failed: {type(error).__name__}: {error}")
         finally:
             connection.close()
