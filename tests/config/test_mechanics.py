@@ -55,5 +55,6 @@ def test_the_control_socket_has_a_usual_place(tmp_path: Path) -> None:
         *("--control-socket=true", "--name=shop"), XDG_RUNTIME_DIR="/run/user/7"
     )
     assert "/x" == path("--control-socket=/x", RUNTIME_DIRECTORY="/run/a")
+    assert path("--control-socket=/x", "--no-control-socket") is None
     with pytest.raises(ConfigError, match=r"RUNTIME_DIR is set; give a path"):
         path("--control-socket=true")

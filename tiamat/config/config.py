@@ -233,10 +233,10 @@ class Config(
         Raises:
             ConfigError: there is no usual place for it.
         """
+        if not self.control_socket or self.control_socket_disable:
+            return None
         if not isinstance(self.control_socket, bool):
             return self.control_socket
-        if not self.control_socket:
-            return None
         name = self.proc_name or self.app or "tiamat"
         path = usual_path(self.sources.environ, name)
         if path is None:

@@ -7,8 +7,9 @@ done, instead of "unknown setting".
 
 from typing import Final
 
-# asgi_disconnect_grace_period stays here: no request of ours is cancelled because its
-# client went, so there is no pause before that.
+# Two stay here. asgi_disconnect_grace_period: no request of ours is cancelled because
+# its client went, so there is no pause before that. control_socket_mode: the socket is
+# for root and one user, whom the kernel tells apart, so it has no other mode than 0600.
 FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "asgi_disconnect_grace_period": ("--asgi-disconnect-grace-period",),
     "ca_certs": ("--ca-certs",),
@@ -16,7 +17,6 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "cert_reqs": ("--cert-reqs",),
     "certfile": ("--certfile",),
     "ciphers": ("--ciphers",),
-    "control_socket_disable": ("--no-control-socket",),
     "control_socket_mode": ("--control-socket-mode",),
     "dirty_apps": ("--dirty-app",),
     "dirty_graceful_timeout": ("--dirty-graceful-timeout",),

@@ -177,6 +177,17 @@ class Mechanics(Section):
             See control.md.
         """,
     )
+    control_socket_disable = Setting(
+        "--no-control-socket",
+        type=kinds.switch,
+        default=False,
+        help="""
+            There is no control socket, whatever `control_socket` says.
+
+            For who overrides a configuration file; it is off by default anyway, unlike
+            gunicorn's.
+        """,
+    )
     sendfile = Setting(
         "--no-sendfile",
         type=kinds.switch,
