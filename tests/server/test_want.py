@@ -113,7 +113,7 @@ def test_a_worker_that_is_killed_for_memory_is_replaced(
             server.get("/eat")
         server.wait_for_log(
             "killed by SIGKILL, not by us: by the kernel, for memory;"
-            " in the application: GET /eat"
+            ".* in the application: GET /eat"
         )
         server.wait_for_log("serves", times=3)
         status = server.stop()

@@ -64,6 +64,14 @@ def holders(inodes: set[str]) -> list[int]:
     found = []
     for entry in Path("/proc").glob("[0-9]*") if wanted else ():
         with contextlib.suppress(OSError):
-            if any(os.readlink(fd) in wanted for fd in (entry / "fd").iterdir()):
+            if any(target(fd) in wanted for fd in (entry / "fd").iterdir()):
                 found.append(int(entry.name))
     return sorted(found)
+
+
+def target(fd: Path) -> str:
+    """What a descriptor is of; nothing if it was closed while we looked."""
+    try:
+        return os.readlink(fd)
+    except OSError:
+        return ""
