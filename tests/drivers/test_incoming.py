@@ -49,6 +49,27 @@ def test_a_body_is_read_while_it_comes() -> None:
         assert read_until(sock, b".").endswith(b"one\ntwo\n.")
 
 
+@pytest.mark.parametrize("reads", [True, False])
+def test_what_is_wrong_behind_a_body_is_not_its_fault(reads: bool) -> None:
+    """
+    The request is answered, and then the next one refused, though they come in one.
+    """
+    called = threading.Semaphore(0)
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        called.release()
+        body = environ["wsgi.input"].read() if reads else b""
+        start_response("200 OK", PLAIN)
+        return [body + b"."]
+
+    with running(app) as server, server.connect() as sock:
+        sock.sendall(POST % (4, b""))
+
+        assert called.acquire(timeout=20)
+        sock.sendall(b"hello: GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        assert [200, 400] == statuses(read_all(sock))
+
+
 @pytest.mark.parametrize("parser", PARSERS)
 def test_the_first_read_asks_for_the_body(parser: str) -> None:
     """

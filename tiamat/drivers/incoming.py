@@ -37,6 +37,8 @@ def receive_more(
                 keep(connection, request, response)
         else:
             http.receive_eof()
+    if request.complete:
+        return  # what may be wrong stands behind it
     if http.error is not None:
         raise BodyRefused(http.error)
     if connection.expired:
@@ -73,7 +75,7 @@ def drain(connection: "BlockingConnection", request: Request) -> bool:
         if not data:
             return False
         http.receive_data(data)
-        if http.error is not None:
+        if http.error is not None and not request.complete:
             return False
     if request.body is not None:
         request.body.take()
