@@ -29,6 +29,7 @@ def test_every_setting_of_gunicorns_is_known() -> None:
         "response_spool_limit",
         "header_timeout",
         "body_timeout",
+        "min_body_rate",
         "write_timeout",
         "request_timeout",
         "websocket_ping_interval",

@@ -294,6 +294,17 @@ def send_file(environ: dict[str, Any], start_response: Any) -> Any:
     return environ["wsgi.file_wrapper"](file)
 
 
+def drip(sock: socket.socket) -> bytes:
+    """Send a byte ten times a second, until an answer comes; return that."""
+    sock.settimeout(0.1)
+    while True:
+        sock.sendall(b"x")
+        try:
+            return sock.recv(65536)
+        except TimeoutError:
+            continue
+
+
 def statuses(data: bytes) -> list[int]:
     """Those of the final responses in *data*."""
     found = [int(text) for text in re.findall(rb"HTTP/1\.1 (\d\d\d) ", data)]

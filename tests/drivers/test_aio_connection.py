@@ -272,6 +272,7 @@ def post(size: int, path: bytes = b"/") -> bytes:
 
 
 GET = b"GET /next HTTP/1.1\r\nHost: a\r\n\r\n"
+POST_LONG = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\n"
 CHUNKED = b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
 
 
@@ -491,6 +492,70 @@ def test_who_waits_for_100_is_not_late() -> None:
 
     servers: list[Any] = []
     run(app, client, made=servers.append)
+
+
+def test_a_body_that_drips_gets_408() -> None:
+    """It does not stall, but comes too slowly on the average."""
+
+    async def client(reader: Any, writer: Any) -> None:
+        writer.write(POST_LONG)
+        await until(lambda: servers[0].running)
+        (connection,) = servers[0].connections
+        writer.write(b"x")
+        await until(lambda: connection.http.requests or connection.cycle.request.body)
+        connection.sweep(connection.deadline - 1)
+        assert connection.deadline - time.monotonic() < 11
+        connection.sweep(connection.deadline + 1)
+        assert (await reader.readline()).startswith(b"HTTP/1.1 408")
+
+    servers: list[Any] = []
+    run(hello, client, made=servers.append)
+
+
+def test_a_pause_in_reading_is_not_the_clients() -> None:
+    """An application may think for as long as it likes: only our waiting counts."""
+    paused = asyncio.Event()
+    left: list[float] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        (connection,) = servers[0].connections
+        await until(lambda: connection._paused)
+        paused.set()
+        connection.sweep(time.monotonic() + 10_000)
+        connection._paused_at -= 1000.0  # so long ago
+        while connection._paused:
+            await receive()
+        left.append(connection._body_at - time.monotonic())
+        await hello(scope, receive, send)
+
+    async def client(reader: Any, writer: Any) -> None:
+        writer.write(POST_LONG + bytes(300_000))
+        await paused.wait()
+        writer.write(bytes(700_000))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+    servers: list[Any] = []
+    run(app, client, made=servers.append)
+
+    assert left[0] > 900
+
+
+def test_who_sends_a_body_is_excused_while_we_were_away() -> None:
+    """What an application took from all of them counts against none."""
+
+    async def client(reader: Any, writer: Any) -> None:
+        writer.write(POST_LONG)
+        await until(lambda: servers[0].running)
+        (connection,) = servers[0].connections
+        before = connection.deadline
+        servers[0]._swept_at -= 1000.0
+        servers[0].sweep()
+        assert connection.deadline - before > 900
+        writer.write(bytes(1_000_000))
+        assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+
+    servers: list[Any] = []
+    run(hello, client, made=servers.append)
 
 
 @pytest.mark.parametrize("wrong", ["broken", "late"])

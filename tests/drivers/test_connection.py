@@ -7,11 +7,22 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from drivers.loops import BUFFERED, LAST, read_all, read_until, running, send_file
+from drivers.loops import (
+    BUFFERED,
+    LAST,
+    POST,
+    drip,
+    echo,
+    read_all,
+    read_until,
+    running,
+    send_file,
+)
 from running import wait_until
 
 from tiamat.drivers.evented import READ_SIZE
 from tiamat.drivers.service import Timeouts
+from tiamat.drivers.transport import BODY
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.limits import Limits
 
@@ -240,6 +251,41 @@ def test_a_body_that_stalls_gets_408() -> None:
         answer = server.ask(head + b"x")
 
     assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+@BUFFERED
+def test_a_body_that_drips_gets_408() -> None:
+    """
+    It does not stall, but comes too slowly on the average.
+    """
+    timeouts = Timeouts(body_rate=1000, body_grace=0.2)
+    with running(never, timeouts) as server, server.connect() as sock:
+        sock.sendall(POST % (1000, b""))
+        answer = drip(sock)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+@BUFFERED
+def test_who_sends_a_body_is_excused_while_we_were_away() -> None:
+    """
+    What an application took from all of them counts against none.
+    """
+    with running(echo) as server, server.connect() as sock:
+        sock.sendall(POST % (4, b"") + b"a")
+        wait_until(lambda: any(c.wait is BODY for c in server.loop.ours()), "it waits")
+        (connection,) = server.loop.ours()
+        before = connection.deadline
+        connection.excuse(1000.0)
+        after = connection.deadline
+        sock.sendall(b"bc")
+        wait_until(lambda: connection.http.requests[0].body_size == 3, "it is read")
+        allowed = connection.body_at + 10.0 - server.loop.now
+        sock.sendall(b"d")
+        answer = read_until(sock, b".")
+
+    assert (1000, b"abcd.") == (round(after - before), answer[-5:])
+    assert allowed > 900
 
 
 def test_what_came_behind_an_upgrade_goes_with_the_connection() -> None:

@@ -8,6 +8,7 @@ from drivers.loops import (
     GET,
     PLAIN,
     POST,
+    drip,
     echo,
     only,
     read_all,
@@ -16,7 +17,9 @@ from drivers.loops import (
     statuses,
 )
 from protocol.wire import PARSERS
+from running import wait_until
 
+from tiamat.drivers.service import Timeouts
 from tiamat.gateways.wsgi_input import BodyError, ClientDisconnected
 from tiamat.protocol.limits import Limits
 
@@ -157,3 +160,40 @@ def test_an_application_hears_that_its_client_has_gone() -> None:
         assert heard.wait(20)
 
     assert isinstance(errors[0], ClientDisconnected)
+
+
+def test_a_body_that_drips_is_waited_for_no_longer() -> None:
+    """
+    The application that reads it hears so; its client gets 408.
+    """
+    timeouts = Timeouts(body_rate=1000, body_grace=0.2)
+    with running(echo, timeouts) as server, server.connect() as sock:
+        sock.sendall(POST % (1000, b""))
+        answer = drip(sock)
+
+    assert answer.startswith(b"HTTP/1.1 408 ")
+
+
+def test_the_time_between_two_reads_is_not_the_clients() -> None:
+    """
+    An application may think for as long as it likes: only its waiting counts.
+    """
+    late: list[float] = []
+
+    def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+        body = environ["wsgi.input"]
+        first = body.readline()
+        (connection,) = server.loop.busy()  # type: ignore[attr-defined]
+        connection.read_at -= 1000.0  # so long ago
+        second = body.readline()
+        late.append(connection.body_at - connection.began)
+        start_response("200 OK", PLAIN)
+        return [first + second + b"."]
+
+    with running(app) as server, server.connect() as sock:
+        sock.sendall(POST % (8, b"") + b"one\n")
+        wait_until(lambda: server.loop.busy(), "it is read")  # type: ignore[attr-defined]
+        sock.sendall(b"two\n")
+        answer = read_until(sock, b".")
+
+    assert (True, b"one\ntwo\n.") == (late[0] > 900, answer[-9:])

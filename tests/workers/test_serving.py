@@ -28,6 +28,7 @@ def test_settings_become_limits_and_timeouts(tmp_path: Path) -> None:
             "--limit-request-body=1M",
             "--keep-alive=5",
             "--write-timeout=0",
+            "--min-body-rate=0",
         )
     )
 
@@ -35,6 +36,7 @@ def test_settings_become_limits_and_timeouts(tmp_path: Path) -> None:
     assert 1 << 20 == service.limits.request_body
     assert 5.0 == service.timeouts.keepalive
     assert FOREVER == service.timeouts.write
+    assert FOREVER == service.timeouts.body_grace
     assert Parser is service.parser
 
 

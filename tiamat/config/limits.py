@@ -106,6 +106,18 @@ class Limits(Section):
             0 switches it off.
         """,
     )
+    min_body_rate = Setting(
+        "--min-body-rate",
+        type=kinds.size,
+        default=240,
+        help="""
+            How many bytes a second a request's body brings at least, on the average.
+
+            A slower one gets 408. The first 10 seconds are free, and only the time
+            counts in which the body was waited for: not that in which a streaming
+            application doesn't read on. 0 switches it off.
+        """,
+    )
     write_timeout = Setting(
         "--write-timeout",
         type=kinds.seconds,

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from tiamat.drivers.aio_accepting import AioAcceptor, Swept
 from tiamat.drivers.aio_connection import AioConnection
 from tiamat.drivers.service import ASGIService
+from tiamat.drivers.sweeping import AWAY
 from tiamat.drivers.tasks import make_spawn, stack_of
 from tiamat.gateways.faults import method_and_path
 from tiamat.protocol.request import Request
@@ -131,6 +132,7 @@ class AioServer:
         self.acceptor.arrived = self._look_whether_empty
         self._turning = False  # those who wait will have their turn
         self._idle_until = math.inf  # while draining: when idle connections go
+        self._swept_at = time.monotonic()
         self._sweeper: asyncio.TimerHandle | None = None
         self._emptied: asyncio.Future[None] | None = None
 
@@ -231,6 +233,10 @@ class AioServer:
         """Look at every deadline, show that we live, and do so again in a second."""
         now = time.monotonic()
         self.row.beat(now)
+        away = now - self._swept_at - AWAY
+        self._swept_at = now
+        if away > 0:
+            self._excuse(away)
         self.service.gateway.common.refresh(int(time.time()))
         for connection in list(self.connections):
             connection.sweep(now)
@@ -241,6 +247,12 @@ class AioServer:
         self.swept()
         again = _DRAINING_SWEEP if self.draining else _SWEEP - time.time() % _SWEEP
         self._sweeper = self.loop.call_later(max(0.05, again), self.sweep)
+
+    def _excuse(self, seconds: float) -> None:
+        """An application had the loop for itself: that was no client's fault."""
+        for connection in list(self.connections):
+            if isinstance(connection, AioConnection):
+                connection.excuse(seconds)
 
     def _look_at_running(self, now: float) -> None:
         """Log requests that take long, end those that take too long."""

@@ -58,9 +58,10 @@ class AioConnection(asyncio.Protocol):
     """
 
     __slots__ = (
-        "_began", "_closing", "_paused", "_skip_to", "_stalled_at", "_unsent", "base",
-        "client", "cycle", "deadline", "draining", "ended", "full", "gone", "head",
-        "http", "left", "peer", "server", "transport", "waiters",
+        "_began", "_body_at", "_closing", "_paused", "_paused_at", "_skip_to",
+        "_stalled_at", "_unsent", "base", "client", "cycle", "deadline", "draining",
+        "ended", "full", "gone", "head", "http", "left", "peer", "server", "transport",
+        "waiters",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -90,6 +91,8 @@ class AioConnection(asyncio.Protocol):
         self._stalled_at = _NEVER  # when it has taken none of them for too long
         self._skip_to = 0  # bytes of a body: beyond them nobody waits for its end
         self._began = 0.0
+        self._body_at = 0.0  # since when we read a body, had we never paused
+        self._paused_at = 0.0
         self.waiters = Waiters()
 
     # What the loop calls
@@ -176,12 +179,10 @@ class AioConnection(asyncio.Protocol):
             return
         cycle = self.cycle = Cycle(service.gateway, self, request, scope)
         now = self._began = time.monotonic()
-        # Who waits for a 100 is not late: it hears that when the application asks.
-        self.deadline = (
-            _NEVER
-            if request.complete or request.expect_continue
-            else now + service.timeouts.body
-        )
+        if request.complete:
+            self.deadline = _NEVER
+        else:
+            self._begin_body(request, now)
         if len(server.running) >= server.room:
             server.wait_for_turn(self)
             return
@@ -190,6 +191,22 @@ class AioConnection(asyncio.Protocol):
         server.note(now, now, request.head)
         server.running[cycle] = now
         cycle.task = server.spawn(cycle.run(), context=server.context.copy())
+
+    def _begin_body(self, request: "Request", now: float) -> None:
+        """The rest of a body is to come, as soon as the client knows that it may."""
+        self._body_at = now
+        if request.expect_continue:
+            self.deadline = _NEVER  # it hears a 100 when the application asks
+        else:
+            self._wait_for_body(request)
+
+    def _wait_for_body(self, request: "Request") -> None:
+        """More of a body is to come, neither late nor slowly."""
+        timeouts = self.server.service.timeouts
+        self.deadline = min(
+            time.monotonic() + timeouts.body,
+            self._body_at + timeouts.allowed(request.body_size),
+        )
 
     def take_turn(self) -> None:
         """There is room for the request that waits here."""
@@ -218,8 +235,8 @@ class AioConnection(asyncio.Protocol):
         waiting = 0 if body is None or request.complete else body.waiting
         if waiting > _BODY_WAITING or http.holding:
             self._pause()
-        if not request.complete:
-            self.deadline = time.monotonic() + self.server.service.timeouts.body
+        if not (request.complete or self._paused):
+            self._wait_for_body(request)
         elif self.deadline < _NEVER:
             self.deadline = _NEVER
         if self.waiters:
@@ -241,12 +258,14 @@ class AioConnection(asyncio.Protocol):
         # Who closes reads on: else the peer's end would never be seen.
         if not (self._paused or self._closing):
             self._paused = True
+            self._paused_at = time.monotonic()
             self.deadline = _NEVER
             self.transport.pause_reading()
 
     def _resume(self) -> None:
         if self._paused:
             self._paused = False
+            self._body_at += time.monotonic() - self._paused_at
             if not self.gone:
                 self.transport.resume_reading()
 
@@ -295,15 +314,16 @@ class AioConnection(asyncio.Protocol):
     def taken(self) -> None:
         """The application has taken some or all of what there was of a body."""
         if self._paused and not self.http.holding:
-            body = self.cycle.request.body if self.cycle is not None else None
-            if body is not None and body.waiting > _BODY_WAITING:
+            request = self.cycle.request if self.cycle is not None else NO_REQUEST
+            if request.body is not None and request.body.waiting > _BODY_WAITING:
                 return
-            self.deadline = time.monotonic() + self.server.service.timeouts.body
             self._resume()
+            self._wait_for_body(request)
 
     def invite(self) -> None:
         """The client was told to send its body: from now on it can be late."""
-        self.deadline = time.monotonic() + self.server.service.timeouts.body
+        if self.cycle is not None:
+            self._begin_body(self.cycle.request, time.monotonic())
 
     def streaming(self, cycle: Cycle) -> None:
         """A response has begun that comes in pieces, or is a large one."""
@@ -379,8 +399,8 @@ class AioConnection(asyncio.Protocol):
         if self.ended or max(request.length, request.body_size) > self._skip_to:
             self.close()
         else:
-            self.deadline = time.monotonic() + self.server.service.timeouts.body
             self._resume()
+            self._wait_for_body(request)
 
     def more(self) -> Coroutine[Any, Any, None]:
         """Wait until something came: of the body, or the end."""
@@ -461,6 +481,13 @@ class AioConnection(asyncio.Protocol):
             return _NEVER
         timeouts = self.server.service.timeouts
         return self.deadline - (timeouts.header if self.head else timeouts.keepalive)
+
+    def excuse(self, seconds: float) -> None:
+        """We were away for so long: that is not held against who sends a body."""
+        cycle = self.cycle
+        if cycle is not None and not cycle.request.complete:
+            self._body_at += seconds
+            self.deadline += seconds
 
     def retire(self, idle_until: float) -> None:
         """The worker drains: who is idle waits less long for the next request."""

@@ -41,13 +41,16 @@ class BlockingConnection(QueuedConnection):
     Attributes:
         began: When the request in the application began; 0.0 is none.
         told: Of which of them, by ``began``, it was told that it takes long.
+        read_at: When the last read of a body ended.
         request: The one that is in the application, or was last.
         server: What runs the application for it.
         waiter: Who waits for the socket.
         expired: It kept the waiter waiting too long.
     """
 
-    __slots__ = ("began", "expired", "request", "server", "told", "waiter")
+    __slots__ = (
+        "began", "expired", "read_at", "request", "server", "told", "waiter",
+    )  # fmt: skip
 
     streams: ClassVar[bool] = True
     loop: "Host"
@@ -62,6 +65,7 @@ class BlockingConnection(QueuedConnection):
         super().__init__(loop, sock, peer, base)
         self.began = 0.0
         self.told = 0.0
+        self.read_at = 0.0
         self.request = NO_REQUEST
         self.server: Any = None
         self.waiter: Any = None
@@ -184,6 +188,7 @@ class BlockingConnection(QueuedConnection):
             # RFC 9110, 10.1.1: behind a final response nobody knows whether the
             # body comes; the first read changes that.
             response.keep_alive = False
+        self.body_at = self.read_at = self.began
         more = partial(receive_more, self, request, response)
         environ["wsgi.input"] = StreamedInput(request, more)
         return environ

@@ -42,6 +42,7 @@ class EventedConnection(SocketTransport):
 
     Attributes:
         base: What the environs on its listener have in common.
+        body_at: Since when we read a body, had we done nothing else meanwhile.
         http: What came, as requests.
         closing: It ends behind the response that is on its way.
         reported: What is to be told when the last byte is with the kernel.
@@ -50,7 +51,7 @@ class EventedConnection(SocketTransport):
             body itself.
     """
 
-    __slots__ = ("base", "closing", "http", "reported", "taken")
+    __slots__ = ("base", "body_at", "closing", "http", "reported", "taken")
 
     streams: ClassVar[bool] = False
 
@@ -64,6 +65,7 @@ class EventedConnection(SocketTransport):
         super().__init__(loop, sock, peer)
         service = loop.service
         self.base = base
+        self.body_at = 0.0
         self.http = Connection(service.limits, service.parser, service.names)
         self.http.holds_upgrades = True
         self.closing = False
@@ -118,7 +120,14 @@ class EventedConnection(SocketTransport):
 
     def _receive_body(self, request: Request) -> None:
         """Bytes of a body came, or are to come."""
-        self.wait_until(BODY, self.loop.service.timeouts.body)
+        now = self.loop.now
+        if self.wait is not BODY:
+            self.wait = BODY
+            self.body_at = now
+        timeouts = self.loop.service.timeouts
+        self.deadline = min(
+            now + timeouts.body, self.body_at + timeouts.allowed(request.body_size)
+        )
         body = request.body
         if body is None:
             if request.expect_continue:
@@ -263,6 +272,12 @@ class EventedConnection(SocketTransport):
             self.responded()
 
     # Ending
+
+    def excuse(self, seconds: float) -> None:
+        """We were away for so long: that is not held against who sends a body."""
+        if self.wait is BODY:
+            self.body_at += seconds
+            self.deadline += seconds
 
     def expire(self) -> None:
         """Its peer kept us waiting too long."""

@@ -30,7 +30,7 @@ def receive_more(
             keep(connection, request, response)
             connection.write(Response(request).interim(100))
     if http.error is None and not http.eof and not connection.broken:
-        data = connection.receive(BODY, connection.loop.service.timeouts.body)
+        data = receive_in_time(connection, request)
         if data:
             http.receive_data(data)
             if not (response.keep_alive or response.status):
@@ -42,9 +42,25 @@ def receive_more(
     if http.error is not None:
         raise BodyRefused(http.error)
     if connection.expired:
-        raise BodyTimeout("the body did not come in time (body_timeout)")
+        raise BodyTimeout("the body did not come in time (body_timeout, min_body_rate)")
     if http.eof or connection.broken:
         raise ClientDisconnected("the client has gone before the end of the body")
+
+
+def receive_in_time(connection: "BlockingConnection", request: Request) -> bytes:
+    """
+    What comes next of a body, unless that is too slow; nothing is the end.
+
+    The time that the application takes between two reads is not the client's.
+    """
+    loop = connection.loop
+    timeouts = loop.service.timeouts
+    now = loop.clock()
+    connection.body_at += now - connection.read_at
+    left = connection.body_at + timeouts.allowed(request.body_size) - now
+    data = connection.receive(BODY, min(timeouts.body, left))
+    connection.read_at = loop.clock()
+    return data
 
 
 def keep(

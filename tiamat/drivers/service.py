@@ -37,6 +37,8 @@ class Timeouts:
         header: From the connection, or the first byte of a later request, to
             the end of its head.
         body: Without a byte of the body.
+        body_rate: Bytes a second that a body comes with at least, on the average.
+        body_grace: Before that counts.
         write: Without the client taking a byte.
         keepalive: Between two requests; 0 closes behind each.
         linger: For the client to close behind our last byte.
@@ -46,11 +48,21 @@ class Timeouts:
 
     header: float = 10.0
     body: float = 30.0
+    body_rate: float = 240.0
+    body_grace: float = 10.0
     write: float = 30.0
     keepalive: float = 2.0
     linger: float = 2.0
     slow: float = FOREVER
     request: float = FOREVER
+
+    def allowed(self, size: int) -> float:
+        """
+        How long we may have waited for so many bytes of a body.
+
+        The average counts, not the last seconds: a stall is ``body``'s business.
+        """
+        return max(self.body_grace, size / self.body_rate)
 
 
 @dataclass(slots=True, kw_only=True)

@@ -22,6 +22,9 @@ from tiamat.system.unpatched import unpatched
 
 _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
 
+AWAY: Final = 2.0
+"""Beyond so many seconds between two looks somebody else had the processor."""
+
 
 class Sweeper(Acceptor):
     """
@@ -45,6 +48,7 @@ class Sweeper(Acceptor):
         self.keepalive = service.timeouts.keepalive
         self._connections: dict[int, EventedConnection] = {}
         self._sweep_at = self.now + _SWEEP
+        self._swept_at = self.now
         os.register_at_fork(after_in_child=partial(_abandon, weakref.ref(self)))
 
     def abandon(self) -> None:
@@ -81,12 +85,16 @@ class Sweeper(Acceptor):
         """Look at every deadline."""
         now = self.now
         self._sweep_at = now + _SWEEP
+        away = now - self._swept_at - AWAY
+        self._swept_at = now
         self.resume_accepting()
         self.probe_again()
         late = []
         for connection in list(self._connections.values()):
             if connection.wait is IDLE and not connection.taken:
                 connection.http.forget()
+            if away > 0:
+                connection.excuse(away)
             if connection.deadline <= now:
                 late.append(connection)
         if not late:

@@ -26,6 +26,9 @@ _RESERVED: Final = 64
 _FEWEST: Final = 16
 """Connections that there may be, however few descriptors there are."""
 
+_GRACE: Final = 10.0
+"""Seconds of a body before its rate counts: a short one needs no speed."""
+
 FOREVER: Final = 1e9
 """A timeout that was switched off, in seconds: thirty years."""
 
@@ -64,6 +67,8 @@ def common_parts(worker: Worker, trust: Trust) -> dict[str, Any]:
         "timeouts": Timeouts(
             header=cfg.header_timeout or FOREVER,
             body=cfg.body_timeout or FOREVER,
+            body_rate=float(cfg.min_body_rate or 1),
+            body_grace=_GRACE if cfg.min_body_rate else FOREVER,
             write=cfg.write_timeout or FOREVER,
             keepalive=cfg.keepalive,
         ),
