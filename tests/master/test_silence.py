@@ -57,7 +57,7 @@ def test_a_worker_that_answers_is_reported_with_its_stack(tmp_path: Path) -> Non
         end = condemned(one)
         end.advance(131.0)
 
-        assert Dump() == one.there.receive()
+        assert Dump(condemned=True) == one.there.receive()
         assert 131.0 + ANSWER == end.deadline
 
         end.hear("Thread MainThread: in the database")
@@ -116,7 +116,7 @@ def test_nothing_happens_before_its_time(tmp_path: Path) -> None:
         end.advance(131.0)
         end.advance(131.0 + ANSWER / 2)
 
-        assert Dump() == one.there.receive()
+        assert Dump(condemned=True) == one.there.receive()
         assert one.there.receive() is None
         assert one.process.poll() is None
 

@@ -167,6 +167,47 @@ def test_strangers_that_become_ours_are_buried(
     assert "status 3" not in server.log
 
 
+REVIVES = """
+import ctypes, time
+from pathlib import Path
+from tiamat.system.unpatched import unpatched
+from tiamat.workers import helper
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/block":
+        Path("begun").touch()
+        # As on a machine so busy that the thread which answers does not get to run.
+        helper.stacks_of_others = lambda main: unpatched("time", "sleep")(60)
+        ctypes.CDLL(None).sleep(1000)
+    time.sleep(0.05)
+    start_response("200 OK", [])
+    return [b"done"]
+"""
+
+
+@linux
+@pytest.mark.parametrize("worker", ["sync", "gevent"])
+def test_a_silent_worker_that_goes_on_takes_nobody_with_it(
+    serve_text: Callable[..., Server], worker: str
+) -> None:
+    """
+    The signal that asks for its stacks ends the call in C that it waits in.
+
+    From then on it could serve, until it is killed: it accepts nobody any more.
+    """
+    server = serve_text(REVIVES, f"-k{worker}", "--workers=2", "--timeout=5")
+    server.wait_for_log("serves", times=2)
+    blocked = server.begin("/block")
+    with Load(server.address, clients=20) as load:
+        server.wait_for_log(r"silent for .* in the application: GET /block")
+        server.wait_for_log(r"serves", times=3)
+        server.wait_for_log(r"pid=\d+ (ended after ABRT|exited): silent for")
+        load.wait_for_requests()
+    blocked.close()
+
+    assert [] == load.losses, server.log
+
+
 SLOW = """
 import asyncio, time
 

@@ -49,6 +49,7 @@ EXAMPLES: list[Message] = [
     Drain(final=False),
     Reopen(),
     Dump(),
+    Dump(condemned=True),
     TakeOver(),
     BeMain(),
 ]

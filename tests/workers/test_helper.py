@@ -67,6 +67,14 @@ def test_a_dump_is_answered_while_the_application_is_stuck(one: Child) -> None:
     assert isinstance(answer, Stack)
 
 
+@pytest.mark.parametrize("condemned", [True, False])
+def test_who_is_condemned_accepts_nobody_any_more(one: Child, condemned: bool) -> None:
+    """Who is only asked goes on."""
+    Helper(one.worker).obey(Dump(condemned))
+
+    assert one.worker.alive is not condemned
+
+
 def test_stacks_are_those_of_all_others() -> None:
     """By name, with the line that each is in; not the one that asks."""
     entered, leave = threading.Event(), threading.Event()

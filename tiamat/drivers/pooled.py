@@ -139,7 +139,7 @@ class PooledLoop(QueuedLoop):
 
     def make_lock(self) -> AbstractContextManager[object]:
         """Held by who is at the poller: several threads are."""
-        return threading.Lock()
+        return threading.RLock()  # a signal handler closes listeners, too
 
     def make_room(self) -> bool:
         """Leave the rest in the kernel until what is in hand is served."""

@@ -276,7 +276,10 @@ class Keeper:
         """A worker was reaped: log it, let its place and its things go."""
         member = forked.member
         condemned = self.condemned.pop(member.pid, None)
-        cause = condemned.cause if condemned is not None else ""
+        cause = ""
+        if condemned is not None:
+            condemned.report()
+            cause = condemned.cause
         self.report(forked, status, cause)
         self.ends[why_ended(forked)] += 1
         delay = self.roster.exited(member, monotonic())

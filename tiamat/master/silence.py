@@ -3,10 +3,11 @@ A worker that has been silent for too long: first its stack, then its end.
 
 It is asked over its channel; a thread of it answers even while the application is
 stuck. If it does not, because no thread of it gets to run, a signal makes the
-interpreter write its stacks from C. Then one log line says which request it was,
-with the stack below. Then ABRT, which lets the hook ``worker_abort`` speak, and
-KILL a second later: each step has its time, so that a stopped or deaf worker can't
-delay the next one.
+interpreter write its stacks from C. Either way it accepts nobody from then on: it
+may go on after all, and whom it took would be lost with it. Then one log line says
+which request it was, with the stack below. Then ABRT, which lets the hook
+``worker_abort`` speak, and KILL a second later: each step has its time, so that a
+stopped or deaf worker can't delay the next one.
 """
 
 import math
@@ -76,7 +77,7 @@ class Condemned:
 
     def ask(self) -> float:
         """Ask for the stack."""
-        return ANSWER if self.forked.send(Dump()) else 0.0
+        return ANSWER if self.forked.send(Dump(condemned=True)) else 0.0
 
     def ask_harder(self) -> float:
         """Ask the interpreter, if the worker's thread did not answer."""
@@ -87,6 +88,19 @@ class Condemned:
 
     def abort(self) -> float:
         """Report, and let the worker speak its last words."""
+        self.report()
+        self.forked.kill(signal.SIGABRT)
+        return ABORT
+
+    def kill(self) -> float:
+        """End it."""
+        self.forked.kill(signal.SIGKILL)
+        return math.inf
+
+    def report(self) -> None:
+        """Log why, the request and the stack, once; it may have ended by itself."""
+        if self.reported:
+            return
         self.reported = True
         stack = self.stack or self.forked.read_stacks() or "It does not give its stack."
         self.log.error(
@@ -96,10 +110,3 @@ class Condemned:
             self.request,
             stack.rstrip(),
         )
-        self.forked.kill(signal.SIGABRT)
-        return ABORT
-
-    def kill(self) -> float:
-        """End it."""
-        self.forked.kill(signal.SIGKILL)
-        return math.inf

@@ -150,7 +150,13 @@ class Reopen:
 
 @dataclass(frozen=True, slots=True)
 class Dump:
-    """Say at once what your threads do; the answer is ``Stack``."""
+    """
+    Say at once what your threads do; the answer is ``Stack``.
+
+    ``condemned``: you will be killed, so accept nobody any more.
+    """
+
+    condemned: bool = False
 
 
 # --- Between an old master and a new one ----------------------------------------

@@ -285,6 +285,17 @@ class Worker:
         self.row.accept(False)
         self.wakeup.wake()
 
+    def condemn(self) -> None:
+        """
+        Accept nobody any more: the master is about to kill this worker.
+
+        What was silent for too long may go on all the same, before it is killed: C
+        code that waits ends early when a signal comes. From any thread, and from
+        signal handlers.
+        """
+        self.drain()
+        self.close_listeners()
+
     def close_listeners(self) -> None:
         """
         Close this worker's copies of the listeners.
@@ -360,6 +371,10 @@ class Worker:
         self.aborted = True
         self.call_hook("worker_abort", self)
         raise SystemExit(ABORTED)
+
+    def handle_dump(self, number: int, frame: FrameType | None) -> None:
+        """``DUMP_SIGNAL``: the interpreter has written the stacks of the condemned."""
+        self.condemn()
 
     def handle_usr1(self, number: int, frame: FrameType | None) -> None:
         """USR1: reopen the logs, in the main loop."""

@@ -131,7 +131,9 @@ class Helper:
                 worker.drain(final=final)
             case Reopen():
                 worker.reopen_wanted = True
-            case Dump():
+            case Dump(condemned):
+                if condemned:
+                    worker.condemn()
                 worker.send(Stack(stacks_of_others(self.main)))
         worker.wakeup.wake()
 

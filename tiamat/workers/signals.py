@@ -40,20 +40,28 @@ def install(worker: "Worker") -> None:
     """Handle signals as a worker does; crashes in C leave their stacks too."""
     for number in IGNORED:
         signal.signal(number, signal.SIG_IGN)
-    show_stacks(worker.stacks)  # before, for it takes ABRT too, which is ours
+    signal.signal(DUMP_SIGNAL, worker.handle_dump)
+    show_stacks(worker.stacks, chain=True)  # before, for it takes ABRT too, our own
     for number, method in CAUGHT.items():
         signal.signal(number, getattr(worker, method))
 
 
-def show_stacks(pipe: int) -> None:
-    """Write all stacks there on ``DUMP_SIGNAL``, and before a crash in C."""
+def show_stacks(pipe: int, *, chain: bool = False) -> None:
+    """
+    Write all stacks there on ``DUMP_SIGNAL``, and before a crash in C.
+
+    Args:
+        pipe: where.
+        chain: whether the signal has a handler, which is called behind that.
+    """
     faulthandler.enable(pipe)
-    faulthandler.register(DUMP_SIGNAL, pipe, all_threads=True)
+    faulthandler.register(DUMP_SIGNAL, pipe, all_threads=True, chain=chain)
 
 
 def uninstall() -> None:
     """Give the signals the meanings they have in a fresh interpreter."""
     signal.set_wakeup_fd(-1)
-    for number in (*IGNORED, *CAUGHT):
+    faulthandler.unregister(DUMP_SIGNAL)
+    for number in (*IGNORED, *CAUGHT, DUMP_SIGNAL):
         signal.signal(number, signal.SIG_DFL)
     signal.signal(signal.SIGINT, signal.default_int_handler)
