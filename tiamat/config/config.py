@@ -10,9 +10,12 @@ from importlib.util import find_spec
 from types import FunctionType
 from typing import NoReturn
 
+from tiamat.config import http2
+from tiamat.config.accepted import INSTEAD, Accepted
 from tiamat.config.asgi import ASGI
 from tiamat.config.debugging import Debugging
 from tiamat.config.hooks import Hooks
+from tiamat.config.http2 import HTTP2
 from tiamat.config.limits import Limits
 from tiamat.config.listening import Listening
 from tiamat.config.logs import Logs
@@ -25,11 +28,13 @@ from tiamat.system.private_socket import usual_path
 
 
 class Config(
+    Accepted,
     Debugging,
     Hooks,
     Mechanics,
     Logs,
     ASGI,
+    HTTP2,
     Protocols,
     Limits,
     Processes,
@@ -181,6 +186,7 @@ class Config(
                 f"{where}: capture_output has no effect without a file for errorlog:"
                 " what the application prints goes to the standard error already"
             )
+        self.note_without_effect()
         if self.reload and not find_spec("watchfiles"):
             self.refuse(
                 "reload",
@@ -192,6 +198,15 @@ class Config(
                 "and max_unavailable = 0 leave no way to replace a worker;"
                 " set one of them to 1",
             )
+
+    def note_without_effect(self) -> None:
+        """Say what somebody has asked for in vain, once, and what is so instead."""
+        for name, instead in INSTEAD.items():
+            if self.values[name] != self.settings[name].default:
+                where = self.origin(name)
+                self.warnings.append(f"{where}: {name} has no effect: {instead}")
+        for name in http2.wanted(self.values):
+            self.warnings.append(f"{self.origin(name)}: {name}: {http2.WANTED}")
 
     def finish_user(self) -> None:
         """Only root changes users; without a group, workers get the user's own."""

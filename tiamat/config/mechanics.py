@@ -153,17 +153,6 @@ class Mechanics(Section):
             and vanish with the worker.
         """,
     )
-    worker_tmp_dir = Setting(
-        "--worker-tmp-dir",
-        type=kinds.optional(kinds.path),
-        default=None,
-        help="""
-            Accepted, and without effect.
-
-            In gunicorn workers touch a file there to show that they live. Ours
-            write to shared memory, so a slow disk can't make one look dead.
-        """,
-    )
     control_socket = Setting(
         "--control-socket",
         type=kinds.control,

@@ -119,6 +119,9 @@ class Premises:
         for listener in self.plan.listeners.all:
             log.info("listening on %s", listener.url)
         log.info("serving %s with %s", config.app, config.workers_in_words)
+        if self.log_is_elsewhere:
+            for warning in config.warnings:  # else the command has said it here
+                log.warning("%s", warning)
 
     @property
     def pid(self) -> int:
