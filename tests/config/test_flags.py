@@ -44,6 +44,25 @@ def test_flags_are_texts_by_setting(words: list[str], given: dict[str, Any]) -> 
     assert given == parse(*words).given
 
 
+@pytest.mark.parametrize(
+    ("words", "value"),
+    [
+        (["--proxy-protocol", "app:app"], "auto"),
+        (["app:app", "--proxy-protocol"], "auto"),
+        (["--proxy-protocol", "-w3", "app:app"], "auto"),
+        (["--proxy-protocol", "v1", "app:app"], "v1"),
+        (["--proxy-protocol=v2", "app:app"], "v2"),
+    ],
+)
+def test_a_flag_whose_value_may_be_left_out_takes_no_other_word(
+    words: list[str], value: str
+) -> None:
+    """What follows is the application, as people mean it."""
+    found = parse(*words)
+
+    assert ("app:app", value) == (found.app, found.given["proxy_protocol"])
+
+
 def test_the_application_stands_anywhere() -> None:
     """APP may come before, between and behind the flags."""
     assert parse("app:app", "-w", "3").app == "app:app"

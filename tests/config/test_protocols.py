@@ -27,3 +27,20 @@ def test_the_parser_may_be_anybodys() -> None:
     """gunicorn's names, ours, or a class."""
     assert Config(http_parser="fast").http_parser == "httptools"
     assert Config(http_parser="a.b:Parser").http_parser == "a.b:Parser"
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [(True, "auto"), ("True", "auto"), (False, "off"), ("V2", "v2"), ("auto", "auto")],
+)
+def test_the_proxy_protocol_was_once_a_switch(given: object, meant: str) -> None:
+    """gunicorn's files have True; by default nobody is believed."""
+    assert meant == Config(proxy_protocol=given).proxy_protocol
+    assert "off" == Config().proxy_protocol
+    assert ["127.0.0.1", "::1"] == Config().proxy_allow_ips
+
+
+def test_an_unknown_version_is_refused() -> None:
+    """It would be taken for none, or for all."""
+    with pytest.raises(ConfigError, match="is none of off, v1, v2, auto"):
+        Config(proxy_protocol="v3")

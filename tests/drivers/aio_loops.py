@@ -11,6 +11,7 @@ from typing import Any, TypeVar, cast
 import uvloop
 
 from tiamat.drivers.aio import AioServer
+from tiamat.drivers.opening import Behind, Opener
 from tiamat.drivers.service import ASGIService, Timeouts
 from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.asgi_scope import Scopes
@@ -65,6 +66,7 @@ def run(
     limit: int = 1000,
     limits: Limits | None = None,
     names: Names | None = None,
+    opener: Callable[[Behind], Opener] | None = None,
     made: Callable[[AioServer], object] = lambda server: None,
 ) -> AioServer:
     """Serve *app* to the clients, one after the other; then drain and close."""
@@ -72,7 +74,7 @@ def run(
     async def main() -> AioServer:
         with socket.create_server(("127.0.0.1", 0)) as listener:
             listener.setblocking(False)
-            server = make(app, listener, parser, timeouts, limit, limits)
+            server = make(app, listener, parser, timeouts, limit, limits, opener)
             if names is not None:  # an empty table is false
                 server.service.names = names
             made(server)
@@ -122,6 +124,7 @@ def make(
     timeouts: Timeouts | None,
     limit: int,
     limits: Limits | None,
+    opener: Callable[[Behind], Opener] | None = None,
 ) -> AioServer:
     """A server on the running loop."""
     common = CommonHeaders(b"tiamat")
@@ -136,6 +139,7 @@ def make(
         names=Names("drop"),
         parser=cast(ParserFactory, parser),
         timeouts=timeouts or Timeouts(),
+        opener=opener and opener(scopes.behind),
     )
     row = Scoreboard(1).take()
     loop = asyncio.get_running_loop()

@@ -7,6 +7,8 @@ import pytest
 from tiamat.gateways.asgi_scope import Scopes
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.forwarded import Trust
+from tiamat.protocol.proxy import ProxyHeader
+from tiamat.protocol.proxy_tlvs import TLS, Details
 from tiamat.protocol.request import Request
 
 
@@ -75,3 +77,18 @@ def test_a_websocket_has_its_own_scope() -> None:
     assert (found["type"], found["scheme"]) == ("websocket", "ws")
     assert found["subprotocols"] == ["a", "b"]
     assert "method" not in found
+
+
+def test_behind_a_proxy_header_the_server_is_what_it_says() -> None:
+    """On that connection only; a header that names nobody changes nothing of it."""
+    scopes = Scopes()
+    base = scopes.base(("127.0.0.1", 8000), "http")
+    details = Details(tls=TLS("TLSv1.3"), authority="example.org")
+    header = ProxyHeader(2, ("192.0.2.7", 1), ("198.51.100.1", 443), details)
+    behind = scopes.behind(base, header)
+    local = scopes.behind(base, ProxyHeader(1))
+
+    assert (("198.51.100.1", 443), "https") == (behind["server"], behind["scheme"])
+    assert behind["tiamat.proxy_protocol"]["authority"] == "example.org"
+    assert (base["server"], base["scheme"]) == (local["server"], local["scheme"])
+    assert "tiamat.proxy_protocol" not in base

@@ -1,8 +1,13 @@
 """Requests as an application sees them."""
 
+from typing import Any
+
 from gateways.answers import Answer, nothing
 
+from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.forwarded import Trust
+from tiamat.protocol.proxy import ProxyHeader
+from tiamat.protocol.proxy_tlvs import TLS, Details
 
 
 def test_the_environ_is_what_the_request_was() -> None:
@@ -86,3 +91,25 @@ def test_a_client_can_not_overwrite_what_its_proxy_says() -> None:
 
     assert ("/shop", "/a") == (environ["SCRIPT_NAME"], environ["PATH_INFO"])
     assert "me" == environ["HTTP_REMOTE_USER"]
+
+
+def test_behind_a_proxy_header_the_server_is_what_it_says() -> None:
+    """
+    On that connection only; a header that names nobody changes nothing of it.
+    """
+    environs = Environs()
+    base = environs.base("127.0.0.1", "8000", "http")
+    details = Details(tls=TLS("TLSv1.3"), authority="example.org")
+    header = ProxyHeader(2, ("192.0.2.7", 1), ("198.51.100.1", 443), details)
+    behind = environs.behind(base, header)
+    local = environs.behind(base, ProxyHeader(1))
+
+    assert ("198.51.100.1", "443", "https") == ends(behind)
+    assert "example.org" == behind["tiamat.proxy_protocol"]["authority"]
+    assert ("127.0.0.1", "8000", "http") == ends(local) == ends(base)
+    assert "tiamat.proxy_protocol" not in base
+
+
+def ends(environ: dict[str, Any]) -> tuple[str, str, str]:
+    """Where a request went to."""
+    return environ["SERVER_NAME"], environ["SERVER_PORT"], environ["wsgi.url_scheme"]

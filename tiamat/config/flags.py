@@ -10,7 +10,7 @@ from typing import Any, Final, NoReturn
 
 import tiamat
 from tiamat.config import later
-from tiamat.config.setting import Setting
+from tiamat.config.setting import Kind, Setting
 from tiamat.errors import ConfigError
 
 UVICORNS: Final = {
@@ -94,11 +94,37 @@ def parse(settings: Iterable[Setting[Any]], words: Sequence[str], source: str) -
     parser.source = source
     # Else one of gunicorn's would be taken for the beginning of a longer one of ours.
     later_ones = [word for word in words if word.partition("=")[0] in later.NAMES]
-    found, rest = parser.parse_known_args([w for w in words if w not in later_ones])
+    words = completed(known, [word for word in words if word not in later_ones])
+    found, rest = parser.parse_known_args(words)
     if later_ones or rest:
         refuse(parser, [*later_ones, *rest])
     given = {setting.name: getattr(found, setting.name, None) for setting in known}
     return Flags(found.app, {k: v for k, v in given.items() if v is not None})
+
+
+def completed(settings: Iterable[Setting[Any]], words: list[str]) -> list[str]:
+    """
+    Give each flag its value that may stand without one.
+
+    argparse would take the name of the application for the value.
+    """
+    kinds = {flag: s.kind for s in settings if s.kind.bare for flag in s.flags}
+    complete = []
+    for word, following in zip(words, [*words[1:], ""], strict=False):
+        kind = kinds.get(word)
+        if kind is not None and not is_value(kind, following):
+            word = f"{word}={kind.bare}"
+        complete.append(word)
+    return complete
+
+
+def is_value(kind: Kind[Any], text: str) -> bool:
+    """Whether a setting of this kind could have this value."""
+    try:
+        kind.convert(text)
+    except ValueError:
+        return False
+    return bool(text)
 
 
 def make_parser(settings: Sequence[Setting[Any]]) -> Parser:

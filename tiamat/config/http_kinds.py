@@ -42,6 +42,18 @@ def to_asgi_loop(value: object) -> str:
     return name.lower()
 
 
+def to_proxy_protocol(value: object) -> str:
+    """Which versions of the PROXY protocol; gunicorn once had a switch for it."""
+    if isinstance(value, bool):
+        return "auto" if value else "off"
+    text = to_text(value).lower()
+    if text in ("true", "false"):
+        return to_proxy_protocol(text == "true")
+    if text not in ("off", "v1", "v2", "auto"):
+        raise ValueError("is none of off, v1, v2, auto")
+    return text
+
+
 def to_headers(value: object) -> dict[str, str]:
     """Header names with a value each."""
     headers = to_mapping(value)
@@ -94,6 +106,7 @@ def to_statuses(value: object) -> str:
 
 
 http_parser = Kind(to_http_parser, "auto|httptools|h11|MODULE:CLASS")
+proxy_protocol = Kind(to_proxy_protocol, "off|v1|v2|auto", bare="auto")
 asgi_loop = Kind(to_asgi_loop, "auto|asyncio|uvloop|MODULE:FACTORY")
 headers = Kind(to_headers, "DICT")
 mount = Kind(to_mount, "PATH")

@@ -21,8 +21,6 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "logconfig_json": ("--log-config-json",),
     "paste": ("--paste", "--paster"),
     "protocol": ("--protocol",),
-    "proxy_allow_ips": ("--proxy-allow-from",),
-    "proxy_protocol": ("--proxy-protocol",),
     "raw_paste_global_conf": ("--paste-global",),
     "reuse_port": ("--reuse-port",),
     "spew": ("--spew",),
@@ -48,12 +46,10 @@ FATAL: Final[dict[str, str]] = {
     "certfile": _TLS,
     "keyfile": _TLS,
     "ssl_context": _TLS,
-    "proxy_protocol": "let the proxy send X-Forwarded-For instead",
 }
 """
 Those that can't be left out with a warning, and what to do instead: who asks for
-TLS must not be served in clear text, and behind PROXY headers no request can be
-read.
+TLS must not be served in clear text.
 """
 
 

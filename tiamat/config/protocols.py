@@ -85,3 +85,27 @@ class Protocols(Section):
             Only from `forwarded_allow_ips`.
         """,
     )
+    proxy_protocol = Setting(
+        "--proxy-protocol",
+        type=http_kinds.proxy_protocol,
+        default="off",
+        help="""
+            Whether connections begin with a PROXY header: `off`, `v1`, `v2` or `auto`.
+
+            `auto` takes either version; the flag without a value and `True` mean it.
+            The client, the server's address, and with version 2 the scheme, are then
+            what the header says. Each connection needs one: one without is closed.
+            See proxies.md.
+        """,
+    )
+    proxy_allow_ips = Setting(
+        "--proxy-allow-from",
+        type=kinds.networks,
+        default=["127.0.0.1", "::1"],
+        help="""
+            Who may connect under `proxy_protocol`: addresses, networks, `*`.
+
+            Anybody else could claim to be any client, so connections from elsewhere
+            are closed. A Unix socket admits by its permissions.
+        """,
+    )

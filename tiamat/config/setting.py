@@ -28,12 +28,14 @@ class Kind(Generic[T]):
         takes: what its flag takes: one value, a value each time it is
             repeated, or nothing (then the flag means the opposite of the default).
         code: whether functions and classes are sensible values.
+        bare: what the flag means without a value; nothing where it needs one.
     """
 
     convert: Callable[[object], T]
     metavar: str
     takes: Literal["value", "values", "nothing"] = "value"
     code: bool = False
+    bare: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any, Final, Protocol
 
+from tiamat.drivers.opening import Opening
 from tiamat.drivers.service import WSGIService
 from tiamat.system import backlog
 from tiamat.system.poller import EXCLUSIVE, IN, Poller
@@ -45,6 +46,7 @@ class Acceptor:
         probes: The next connection is asked how long it has waited.
         begin: What becomes of an accepted socket: called with it, the peer's
             address, and what the environs on its listener have in common.
+        openings: Sockets of which more has to be known before that.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Acceptor:
         self.probes = True
         self.now = 0.0
         self.begin: Callable[[socket.socket, _Address, Environ], object] = self.adopt
+        self.openings: set[Opening] = set()
         self._poller = poller
         self._listeners = {sock.fileno(): sock for sock in listeners}
         self._bases = {sock.fileno(): self._base(sock) for sock in listeners}
@@ -87,6 +90,14 @@ class Acceptor:
 
     def evict(self, count: int) -> None:
         """Make room: close so many connections that nobody misses."""
+        raise NotImplementedError
+
+    def watch_wakeup(self, fileno: int, call: Callable[[], object]) -> None:
+        """Call *call* in the turn in which *fileno* becomes readable."""
+        raise NotImplementedError
+
+    def forget_wakeup(self, fileno: int) -> None:
+        """Look at it no more."""
         raise NotImplementedError
 
     # Accepting
@@ -126,12 +137,20 @@ class Acceptor:
         limit = self.service.limit_connections
         if limit and self.connections >= limit:
             self.evict(limit // 100)
+        opener = self.service.opener
+        base = self._bases[fileno]
         try:
-            self.begin(sock, address, self._bases[fileno])
+            if opener is None:
+                self.begin(sock, address, base)
+            else:
+                Opening(self, opener, sock, address, base).begin()
         except Exception as error:
-            self.service.log.error("can't serve a connection", exc_info=error)
-            sock.close()
+            self._failed(sock, error)
         return True
+
+    def _failed(self, sock: socket.socket, error: Exception) -> None:
+        self.service.log.error("can't serve a connection", exc_info=error)
+        sock.close()
 
     def accept_all(self, listeners: Iterable[socket.socket]) -> None:
         """Take every connection that the kernel still holds for these listeners."""
@@ -139,6 +158,27 @@ class Acceptor:
             fileno = listener.fileno()
             while self.accept_one(fileno):
                 self.row.beat(self.now)
+
+    # Openings
+
+    def wait_for(self, opening: Opening) -> None:
+        """Have it look again when more has come."""
+        self.openings.add(opening)
+        self.watch_wakeup(opening.fileno, opening.look)
+
+    def forget_opening(self, opening: Opening) -> None:
+        """It is over."""
+        if opening in self.openings:
+            self.openings.discard(opening)
+            self.forget_wakeup(opening.fileno)
+
+    def opened(self, opening: Opening) -> None:
+        """Enough is known: serve it."""
+        self.forget_opening(opening)
+        try:
+            self.begin(opening.sock, opening.address, opening.base)
+        except Exception as error:
+            self._failed(opening.sock, error)
 
     def probe_again(self) -> None:
         """A second is over: ask the next connection again how long it has waited."""

@@ -130,6 +130,8 @@ class AioServer:
             listeners, service, loop, self.connections, partial(AioConnection, self)
         )
         self.acceptor.arrived = self._look_whether_empty
+        self.acceptor.joins = self.opened
+        self.acceptor.leaves = self.closed
         self._turning = False  # those who wait will have their turn
         self._idle_until = math.inf  # while draining: when idle connections go
         self._swept_at = time.monotonic()

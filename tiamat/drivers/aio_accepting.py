@@ -15,6 +15,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
+from tiamat.drivers.opening import Opener, Opening
 from tiamat.drivers.service import ASGIService
 from tiamat.system import backlog
 from tiamat.system.sockets import EXHAUSTED
@@ -44,9 +45,12 @@ class AioAcceptor:
             and of the peer's address.
 
     Attributes:
+        begin: What becomes of an accepted socket: called with it, the peer's address,
+            and what the scopes on its listener have in common.
         accepting: The listeners are watched.
         arriving: Those that were taken, and that the loop has yet to begin.
         arrived: Called when one of them has begun, or failed.
+        joins, leaves: Called of each socket of which more has to be known before.
     """
 
     def __init__(
@@ -67,6 +71,11 @@ class AioAcceptor:
         self._make = make
         self._probes = True  # the next connection is asked how long it has waited
         self._waited = 0.0
+        self.joins: Callable[[Swept], object] = lambda swept: None
+        self.leaves: Callable[[Swept], object] = lambda swept: None
+        self.begin: Callable[[socket.socket, Any, Scope], object] = (
+            self.adopt if service.opener is None else partial(self.open, service.opener)
+        )
 
     def watch(self) -> None:
         """Take connections from now on."""
@@ -109,13 +118,39 @@ class AioAcceptor:
         if self._probes:
             self._probes = False
             self._waited = backlog.waited(sock)
-        make = partial(self._make, self._service.bases[listener.fileno()], name)
+        self.begin(sock, name, self._service.bases[listener.fileno()])
+        return True
+
+    def adopt(self, sock: socket.socket, name: Any, base: Scope) -> None:
+        """Serve an accepted socket, which does not block."""
+        make = partial(self._make, base, name)
         arriving = asyncio.ensure_future(
             self._loop.connect_accepted_socket(make, sock), loop=self._loop
         )
         self.arriving.add(arriving)
         arriving.add_done_callback(self._arrived)
-        return True
+
+    # Openings
+
+    def open(self, opener: Opener, sock: socket.socket, name: Any, base: Scope) -> None:
+        """Look at the first bytes of an accepted socket, before it is served."""
+        Opening(self, opener, sock, name, base).begin()
+
+    def wait_for(self, opening: Opening) -> None:
+        """Have it look again when more has come."""
+        self.joins(opening)
+        self._loop.add_reader(opening.fileno, opening.look)
+
+    def opened(self, opening: Opening) -> None:
+        """Enough is known: serve it."""
+        self.adopt(opening.sock, opening.address, opening.base)
+        self.forget_opening(opening)  # behind that: else there seems to be nobody left
+
+    def forget_opening(self, opening: Opening) -> None:
+        """It is over."""
+        if opening in self._connections:
+            self._loop.remove_reader(opening.fileno)
+            self.leaves(opening)
 
     def waited(self) -> float:
         """

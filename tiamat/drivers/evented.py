@@ -260,7 +260,7 @@ class EventedLoop(Sweeper):
         ``Connection: close``: closing it at once would race with that request.
         """
         self.hasten()
-        while self._connections and self.clock() < deadline:
+        while self.connections and self.clock() < deadline:
             self.sweep_soon()
             self.turn(min(0.2, max(0.0, deadline - self.clock())))
 
@@ -268,5 +268,7 @@ class EventedLoop(Sweeper):
         """Close everything now."""
         for connection in list(self._connections.values()):
             connection.abort()
+        for opening in list(self.openings):
+            opening.abort()
         self.close_listeners()
         self._poller.close()

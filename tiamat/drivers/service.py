@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from tiamat.drivers.opening import Opener
 from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.faults import Log
 from tiamat.gateways.wsgi import WSGIGateway
@@ -67,7 +68,12 @@ class Timeouts:
 
 @dataclass(slots=True, kw_only=True)
 class Service:
-    """What connections of every driver need to know, and no setting."""
+    """
+    What connections of every driver need to know, and no setting.
+
+    Attributes:
+        opener: What stands before a connection's first byte; None is nothing.
+    """
 
     log: Log
     limits: Limits
@@ -78,6 +84,7 @@ class Service:
     spool_directory: str | None = None
     response_spool_limit: int = 64 << 20
     limit_connections: int = 0
+    opener: Opener | None = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -11,7 +11,7 @@ import socket
 import weakref
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from tiamat.drivers.accepting import Acceptor, Row
 from tiamat.drivers.connection import EventedConnection
@@ -19,6 +19,9 @@ from tiamat.drivers.service import WSGIService
 from tiamat.drivers.transport import IDLE, LINGER, WRITE
 from tiamat.system.poller import IN, Poller
 from tiamat.system.unpatched import unpatched
+
+if TYPE_CHECKING:
+    from tiamat.drivers.opening import Opening
 
 _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
 
@@ -61,11 +64,13 @@ class Sweeper(Acceptor):
         self._poller.close()
         for connection in self._connections.values():
             connection.sock.close()
+        for opening in self.openings:
+            opening.sock.close()
 
     @property
     def connections(self) -> int:
         """How many connections are open."""
-        return len(self._connections)
+        return len(self._connections) + len(self.openings)
 
     def ours(self) -> list[EventedConnection]:
         """The connections that this loop may close: nobody else serves them."""
@@ -89,6 +94,7 @@ class Sweeper(Acceptor):
         self._swept_at = now
         self.resume_accepting()
         self.probe_again()
+        self._sweep_openings()
         late = []
         for connection in list(self._connections.values()):
             if connection.wait is IDLE and not connection.taken:
@@ -110,6 +116,10 @@ class Sweeper(Acceptor):
             if connection.fileno not in speaking or connection.wait is LINGER:
                 connection.expire()
 
+    def _sweep_openings(self) -> None:
+        for opening in list(self.openings):
+            opening.sweep(self.now)
+
     def sweep_soon(self) -> None:
         """Look at every deadline in the next turn: there are new ones."""
         self._sweep_at = 0.0
@@ -121,16 +131,19 @@ class Sweeper(Acceptor):
         Some at once, so that looking for them is paid for by many. Readers of a
         response only if there is nobody else, and at least one.
         """
-        everybody = self.ours()
-        waiting = [c for c in everybody if c.out is None and not c.servable]
+        ours = self.ours()
+        waiting: list[EventedConnection | Opening] = [*self.openings]
+        waiting += [c for c in ours if c.out is None and not c.servable]
         for connection in heapq.nsmallest(
-            max(1, count), waiting or everybody, key=lambda c: c.deadline
+            max(1, count), waiting or ours, key=lambda c: c.deadline
         ):
             connection.abort()
 
     def hasten(self) -> None:
         """Idle connections may stay for a moment only."""
         idle_until = self.clock() + min(self.keepalive, 3.0)
+        for opening in list(self.openings):
+            opening.retire(idle_until)
         for connection in self.ours():
             if connection.out is None and connection.http.empty:
                 connection.deadline = min(connection.deadline, idle_until)

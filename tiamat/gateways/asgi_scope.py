@@ -1,13 +1,16 @@
 """Requests as ASGI's scope (ASGI, "HTTP Connection Scope")."""
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.forwarded import Trust
 from tiamat.protocol.request import Request
 from tiamat.types import Scope
+
+if TYPE_CHECKING:  # a plain server does not load it
+    from tiamat.protocol.proxy import ProxyHeader
 
 SPEC_VERSION: Final = "2.4"
 
@@ -71,6 +74,16 @@ class Scopes:
             "state": {},
             "extensions": _EXTENSIONS,
         }
+
+    def behind(self, base: Scope, header: "ProxyHeader") -> Scope:
+        """The base of one connection: what the proxy says in front of it."""
+        base = base.copy()
+        if header.destination is not None:
+            base["server"] = header.destination
+        if header.details.tls is not None:
+            base["scheme"] = "https"
+        base["tiamat.proxy_protocol"] = header.shown()
+        return base
 
     def http(
         self, request: Request, base: Scope, client: tuple[str, int] | None

@@ -2,7 +2,7 @@
 
 import sys
 from io import BytesIO
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
 from tiamat.gateways.wsgi_file import FileWrapper
@@ -11,6 +11,9 @@ from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.forwarded import Trust
 from tiamat.protocol.request import Request
 from tiamat.types import Environ
+
+if TYPE_CHECKING:  # a plain server does not load it
+    from tiamat.protocol.proxy import ProxyHeader
 
 _PER_REQUEST: Final = (
     "RAW_URI", "QUERY_STRING", "PATH_INFO", "REQUEST_METHOD",
@@ -94,6 +97,17 @@ class Environs:
         base.update(dict.fromkeys(extra))
         for _ in extra:
             base.popitem()
+        return base
+
+    def behind(self, base: Environ, header: "ProxyHeader") -> Environ:
+        """The base of one connection: what the proxy says in front of it."""
+        base = base.copy()
+        if header.destination is not None:
+            base["SERVER_NAME"] = header.destination[0]
+            base["SERVER_PORT"] = str(header.destination[1])
+        if header.details.tls is not None:
+            base["wsgi.url_scheme"] = "https"
+        base["tiamat.proxy_protocol"] = header.shown()
         return base
 
     def make(self, request: Request, base: Environ, peer: tuple[str, str]) -> Environ:

@@ -6,12 +6,9 @@ write these fields, too.
 """
 
 from collections.abc import Mapping, Sequence
-from ipaddress import ip_address, ip_network
-from typing import Final
 
 from tiamat.protocol.errors import ProtocolError
-
-_CACHED: Final = 1024
+from tiamat.protocol.networks import Networks
 
 
 class Trust:
@@ -24,6 +21,7 @@ class Trust:
         forwarders: Names with an underscore that such a proxy may set.
 
     Attributes:
+        trusted: Whether the peer with this address is believed. Hot.
         forwarders: The same, in lower case.
         names: Of all fields that are believed, or not, in lower case.
 
@@ -37,8 +35,7 @@ class Trust:
         secure_headers: Mapping[str, str],
         forwarders: Sequence[str] = (),
     ) -> None:
-        self._everybody = "*" in networks
-        self._networks = [ip_network(text) for text in networks if text != "*"]
+        self.trusted = Networks(networks).has
         self._secure = [
             (name.lower().replace("_", "-").encode("latin-1"), value.encode("latin-1"))
             for name, value in secure_headers.items()
@@ -47,23 +44,6 @@ class Trust:
             name.lower().encode("latin-1") for name in forwarders if "_" in name
         )
         self.names = self.forwarders.union(name for name, _ in self._secure)
-        # A peer on a Unix socket has no address; the file's mode admits it.
-        self._known: dict[str, bool] = {"": True}
-
-    def trusted(self, peer: str) -> bool:
-        """
-        Whether the peer with this address is believed.
-
-        Hot: once per request; a peer that was seen before is looked up.
-        """
-        known = self._known.get(peer)
-        if known is None:
-            address = ip_address(peer.partition("%")[0])
-            mapped = getattr(address, "ipv4_mapped", None) or address
-            known = self._everybody or any(mapped in net for net in self._networks)
-            if len(self._known) < _CACHED:
-                self._known[peer] = known
-        return known
 
     def scheme(self, fields: Mapping[bytes, bytes]) -> str | None:
         """

@@ -75,7 +75,7 @@ class ASGIWorker(Worker):
             self.app, make_common(), self.log, scopes,
             stopping=lambda: not self.alive,
         )  # fmt: skip
-        parts = common_parts(self, trust)
+        parts = common_parts(self, trust, scopes.behind)
         parts["parser"] = parser_of(cfg, self.parser)
         timeouts: Timeouts = parts["timeouts"]
         timeouts.slow = self.slow

@@ -3,10 +3,12 @@
 import resource
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, cast
 
 from tiamat.config import Config, named
 from tiamat.config.code import imported
+from tiamat.drivers.opening import Behind, Opener
 from tiamat.drivers.service import Finished, Timeouts, WSGIService
 from tiamat.gateways.wsgi import WSGIGateway, WSGIResponse
 from tiamat.gateways.wsgi_environ import Environs
@@ -15,6 +17,7 @@ from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.forwarded import Trust
 from tiamat.protocol.headers import HeaderMap, Names
 from tiamat.protocol.limits import Limits
+from tiamat.protocol.networks import Networks
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
 from tiamat.types import Environ
@@ -51,12 +54,11 @@ def make_service(worker: Worker, *, multithread: bool = False) -> WSGIService:
         trust=trust,
         refuse_underscores=cfg.header_map == "refuse",
     )
-    return WSGIService(
-        gateway=gateway, environs=environs, **common_parts(worker, trust)
-    )
+    parts = common_parts(worker, trust, environs.behind)
+    return WSGIService(gateway=gateway, environs=environs, **parts)
 
 
-def common_parts(worker: Worker, trust: Trust) -> dict[str, Any]:
+def common_parts(worker: Worker, trust: Trust, behind: Behind) -> dict[str, Any]:
     """What the services of all workers have in common: the fields of ``Service``."""
     cfg = worker.cfg
     return {
@@ -77,7 +79,25 @@ def common_parts(worker: Worker, trust: Trust) -> dict[str, Any]:
         "response_spool_limit": cfg.response_spool_limit,
         "limit_connections": cfg.limit_connections
         or max(_FEWEST, open_files() - _RESERVED),
+        "opener": make_opener(worker, behind),
     }
+
+
+def make_opener(worker: Worker, behind: Behind) -> Opener | None:
+    """What stands before the first byte of connections, if anything does."""
+    cfg = worker.cfg
+    if cfg.proxy_protocol == "off":
+        return None
+    from tiamat.protocol.preface import Preface
+    from tiamat.protocol.proxy import BEGINNINGS
+
+    return Opener(
+        worker.log,
+        cfg.header_timeout or FOREVER,
+        partial(Preface, BEGINNINGS[cfg.proxy_protocol]),
+        admits=Networks(cfg.proxy_allow_ips).has,
+        behind=behind,
+    )
 
 
 def make_handle(worker: Worker, run: Callable[..., None]) -> Callable[..., None]:
