@@ -44,3 +44,10 @@ def test_an_unknown_version_is_refused() -> None:
     """It would be taken for none, or for all."""
     with pytest.raises(ConfigError, match="is none of off, v1, v2, auto"):
         Config(proxy_protocol="v3")
+
+
+def test_how_a_proxy_names_the_client_depends_on_the_application() -> None:
+    """Unless somebody says it: that is for the worker to know."""
+    assert "auto" == Config().forwarded_headers
+    with pytest.raises(ConfigError, match="is none of auto, x-forwarded, forwarded"):
+        Config(forwarded_headers="x-real-ip")

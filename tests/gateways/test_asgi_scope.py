@@ -92,3 +92,32 @@ def test_behind_a_proxy_header_the_server_is_what_it_says() -> None:
     assert behind["tiamat.proxy_protocol"]["authority"] == "example.org"
     assert (base["server"], base["scheme"]) == (local["server"], local["scheme"])
     assert "tiamat.proxy_protocol" not in base
+
+
+FORWARDED = [
+    (b"host", b"inner"),
+    (b"x-forwarded-for", b"192.0.2.7:99, 10.1.1.1"),
+    (b"x-forwarded-host", b"shop.example"),
+    (b"x-forwarded-prefix", b"/caf%C3%A9"),
+]
+
+
+def test_a_trusted_proxy_names_client_host_and_prefix() -> None:
+    """In the style that is set; the path has the prefix, as the specification wants."""
+    trust = Trust(["1.2.3.4", "10.0.0.0/8"], {}, style="x-forwarded")
+    found = scope(b"/a", FORWARDED, trust=trust, root_path="/in")
+
+    assert found["client"] == ("192.0.2.7", 99)
+    assert found["headers"] == [(b"host", b"shop.example"), *FORWARDED[1:]]
+    assert (found["root_path"], found["path"]) == ("/café/in", "/café/in/a")
+    assert found["raw_path"] == b"/caf%C3%A9/in/a"
+
+
+def test_nobody_else_is_heard() -> None:
+    """The client is who is connected, whatever it says."""
+    for style in ("client", "x-forwarded"):
+        found = scope(fields=FORWARDED, trust=Trust(["4.3.2.1"], {}, style=style))
+
+        assert found["client"] == ("1.2.3.4", 5)
+        assert found["headers"] == FORWARDED
+        assert (found["root_path"], found["path"]) == ("", "/")

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import pytest
 from gateways.answers import Answer, nothing
 
 from tiamat.gateways.wsgi_environ import Environs
@@ -113,3 +114,45 @@ def test_behind_a_proxy_header_the_server_is_what_it_says() -> None:
 def ends(environ: dict[str, Any]) -> tuple[str, str, str]:
     """Where a request went to."""
     return environ["SERVER_NAME"], environ["SERVER_PORT"], environ["wsgi.url_scheme"]
+
+
+FORWARDED = (
+    b"GET /a HTTP/1.1\r\nHost: inner\r\nX-Forwarded-For: 192.0.2.7:99, 10.1.1.1\r\n"
+    b"X-Forwarded-Host: shop.example\r\nX-Forwarded-Port: 8443\r\n"
+    b"X-Forwarded-Proto: https\r\nX-Forwarded-Prefix: /caf%C3%A9\r\n\r\n"
+)
+SECURE = {"X-FORWARDED-PROTO": "https"}
+
+
+def test_a_trusted_proxy_names_client_host_and_prefix() -> None:
+    """
+    In the style that is set; what stands in front of the mount point comes first.
+    """
+    trust = Trust(["1.2.3.4", "10.0.0.0/8"], SECURE, style="x-forwarded")
+    environ = Answer(nothing, FORWARDED, trust=trust, script_name="/a").environ
+
+    assert ("192.0.2.7", "99") == (environ["REMOTE_ADDR"], environ["REMOTE_PORT"])
+    assert ("shop.example:8443", "8443") == (
+        environ["HTTP_HOST"], environ["SERVER_PORT"]
+    )  # fmt: skip
+    assert ("/caf\xc3\xa9/a", "") == (environ["SCRIPT_NAME"], environ["PATH_INFO"])
+    assert "https" == environ["wsgi.url_scheme"]
+
+
+@pytest.mark.parametrize(
+    "trust",
+    [
+        Trust(["4.3.2.1"], SECURE, style="x-forwarded"),
+        Trust(["4.3.2.1"], SECURE, style="client"),
+    ],
+)
+def test_nobody_else_is_heard(trust: Trust) -> None:
+    """
+    The client is who is connected, whatever it says.
+    """
+    environ = Answer(nothing, FORWARDED, trust=trust).environ
+
+    assert ("1.2.3.4", "5") == (environ["REMOTE_ADDR"], environ["REMOTE_PORT"])
+    assert ("inner", "80") == (environ["HTTP_HOST"], environ["SERVER_PORT"])
+    assert ("", "/a") == (environ["SCRIPT_NAME"], environ["PATH_INFO"])
+    assert "http" == environ["wsgi.url_scheme"]

@@ -106,6 +106,7 @@ def test_variables_of_the_environ_are_shown() -> None:
 def test_middleware_may_mend_the_clients_address() -> None:
     """An address that a proxy middleware put into the environ is the one shown."""
     assert line("%(h)s", environ={"REMOTE_ADDR": "203.0.113.9"}) == "203.0.113.9"
+    assert line("%(h)s", environ={"client": ("203.0.113.9", 0)}) == "203.0.113.9"
 
 
 def test_a_unix_socket_has_no_address() -> None:

@@ -58,7 +58,23 @@ class Protocols(Section):
         help="""
             Proxies whose word about the client is taken: addresses, networks, `*`.
 
-            Their `secure_scheme_headers` and `forwarder_headers` are believed.
+            Their `secure_scheme_headers`, `forwarder_headers` and `forwarded_headers`
+            are believed, nobody else's. Who comes over a Unix socket is one of them.
+        """,
+    )
+    forwarded_headers = Setting(
+        "--forwarded-headers",
+        type=kinds.one_of("auto", "x-forwarded", "forwarded", "none"),
+        default="auto",
+        help="""
+            How a proxy names the client: `auto`, `x-forwarded`, `forwarded` or `none`.
+
+            Only from `forwarded_allow_ips`. `x-forwarded` is X-Forwarded-For, -Host,
+            -Port and -Prefix; set it if your proxy sets or removes all of them.
+            `forwarded` is Forwarded (RFC 7239), also for the scheme, and
+            `secure_scheme_headers` has no effect then. With `none` the client is who
+            is connected. `auto` is `none` for WSGI, as with gunicorn; for ASGI it is
+            X-Forwarded-For alone, as with uvicorn. See proxies.md.
         """,
     )
     secure_scheme_headers = Setting(

@@ -148,10 +148,19 @@ class Scopes:
         scope: Scope,
         client: tuple[str, int] | None,
     ) -> None:
-        """Take a proxy's word for the scheme; leave out what others forge."""
-        trusted = trust.trusted(client[0] if client else "")
-        if trusted:
-            scope["scheme"] = trust.scheme(request.fields) or scope["scheme"]
+        """Take what a trusted proxy says; leave out what others forge."""
+        if trust.trusted(client[0] if client else ""):
+            said = trust.read(request)
+            scope["scheme"] = said.scheme or scope["scheme"]
+            scope["client"] = said.client or client
+            if said.host:
+                others = [field for field in request.headers if field[0] != b"host"]
+                scope["headers"] = [(b"host", said.host), *others]
+            if said.prefix:  # what the proxy has cut off
+                prefix = unquote_to_bytes(said.prefix).decode("utf-8", "replace")
+                scope["root_path"] = prefix + scope["root_path"]
+                scope["path"] = prefix + scope["path"]
+                scope["raw_path"] = said.prefix + scope["raw_path"]
             return
         forged = trust.forwarders.intersection(request.fields)
         if forged and self._refuses_underscores:

@@ -8,7 +8,7 @@ from urllib.parse import unquote_to_bytes
 from tiamat.gateways.wsgi_file import FileWrapper
 from tiamat.gateways.wsgi_input import complete_input
 from tiamat.protocol.errors import ProtocolError
-from tiamat.protocol.forwarded import Trust
+from tiamat.protocol.forwarded import NOTHING_SAID, Said, Trust
 from tiamat.protocol.request import Request
 from tiamat.types import Environ
 
@@ -152,17 +152,19 @@ class Environs:
             and not request.fields.keys().isdisjoint(trust.names)
         ):
             self._believe(trust, environ, request)
-        if environ["SCRIPT_NAME"]:
+        elif environ["SCRIPT_NAME"]:
             strip_mount(environ)
         return environ
 
     def _believe(self, trust: Trust, environ: Environ, request: Request) -> None:
-        """Take what a trusted proxy says; of others, forget that they said it."""
+        """
+        Take what a trusted proxy says; of others, forget that they said it.
+
+        The mount point comes last, since the proxy may name it.
+        """
         trusted = trust.trusted(environ["REMOTE_ADDR"])
-        if trusted:
-            scheme = trust.scheme(request.fields)
-            if scheme is not None:
-                environ["wsgi.url_scheme"] = scheme
+        said = trust.read(request) if trusted else NOTHING_SAID
+        take_ends(environ, said)
         for name in trust.forwarders & request.fields.keys():
             # Not what stands in environ: that may be the dashed twin's, of a client
             # who hopes that it overwrites what the proxy says.
@@ -174,6 +176,24 @@ class Environs:
                 environ[_ENVIRON_NAMES[name]] = value
             elif self._refuses_underscores:
                 raise ProtocolError("a header name with an underscore")
+        if environ["SCRIPT_NAME"]:
+            strip_mount(environ)
+        if said.prefix:  # what the proxy has cut off
+            prefix = unquote_to_bytes(said.prefix).decode("latin-1")
+            environ["SCRIPT_NAME"] = prefix + environ["SCRIPT_NAME"]
+
+
+def take_ends(environ: Environ, said: Said) -> None:
+    """Who has asked, whom and how, by what a trusted proxy says."""
+    if said.scheme is not None:
+        environ["wsgi.url_scheme"] = said.scheme
+    if said.client is not None:
+        environ["REMOTE_ADDR"] = said.client[0]
+        environ["REMOTE_PORT"] = str(said.client[1])
+    if said.host:
+        environ["HTTP_HOST"] = said.host.decode("latin-1")
+    if said.port:
+        environ["SERVER_PORT"] = str(said.port)
 
 
 def add_repeated(environ: dict[str, Any], headers: list[tuple[bytes, bytes]]) -> None:

@@ -157,8 +157,11 @@ def escaped_character(character: str) -> str:
 
 def host(exchange: Exchange) -> str:
     """The client's address: the environ's, which middleware may have mended."""
-    if exchange.environ and (address := exchange.environ.get("REMOTE_ADDR")):
-        return escaped(str(address))
+    if exchange.environ:
+        if address := exchange.environ.get("REMOTE_ADDR"):
+            return escaped(str(address))
+        if client := exchange.environ.get("client"):  # an ASGI scope
+            return escaped(str(client[0]))
     return exchange.peer[0] or NOTHING
 
 

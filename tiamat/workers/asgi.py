@@ -64,7 +64,7 @@ class ASGIWorker(Worker):
     def make_service(self) -> ASGIService:
         """The service of this worker, by its settings and its application."""
         cfg = self.cfg
-        trust = make_trust(cfg)
+        trust = make_trust(cfg, "client")  # as uvicorn
         scopes = Scopes(
             root_path=cfg.root_path,
             trust=trust,

@@ -14,7 +14,7 @@ from tiamat.gateways.wsgi import WSGIGateway, WSGIResponse
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.observe.access import compile_format
 from tiamat.protocol.dates import CommonHeaders
-from tiamat.protocol.forwarded import Trust
+from tiamat.protocol.forwarded import Style, Trust
 from tiamat.protocol.headers import HeaderMap, Names
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.networks import Networks
@@ -39,7 +39,7 @@ FOREVER: Final = 1e9
 def make_service(worker: Worker, *, multithread: bool = False) -> WSGIService:
     """The service of a worker of WSGI, by its settings and its application."""
     cfg = worker.cfg
-    trust = make_trust(cfg)
+    trust = make_trust(cfg, "none")  # as gunicorn
     gateway = WSGIGateway(
         worker.app,
         make_common(),
@@ -121,10 +121,15 @@ def make_common() -> CommonHeaders:
     return common
 
 
-def make_trust(cfg: Config) -> Trust:
-    """The proxies that are believed."""
+def make_trust(cfg: Config, style: Style) -> Trust:
+    """The proxies that are believed, by default in this *style*."""
     return Trust(
-        cfg.forwarded_allow_ips, cfg.secure_scheme_headers, cfg.forwarder_headers
+        cfg.forwarded_allow_ips,
+        cfg.secure_scheme_headers,
+        cfg.forwarder_headers,
+        style
+        if cfg.forwarded_headers == "auto"
+        else cast(Style, cfg.forwarded_headers),
     )
 
 
