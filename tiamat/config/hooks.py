@@ -87,6 +87,16 @@ class Hooks(Section):
             In the worker, after a response; may take the first two or three only.
         """,
     )
+    on_worker_message = Setting(
+        type=hook("server", "worker", "message"),
+        default=None,
+        help="""
+            In the master, when a worker has posted a message to it.
+
+            The message has `data`, `topic` and `sender`, a slot. Until the hook
+            returns, the master does nothing else.
+        """,
+    )
     child_exit = Setting(
         type=hook("server", "worker"),
         default=None,

@@ -18,6 +18,7 @@ from tiamat.master.member import State
 from tiamat.master.mold import load_here
 from tiamat.master.notices import Notices
 from tiamat.master.orders import ORDERS
+from tiamat.master.post import PostOffice
 from tiamat.master.premises import Premises
 from tiamat.master.reload import Reload
 from tiamat.master.roster import Roster
@@ -28,6 +29,7 @@ from tiamat.system.messages import (
     Changed,
     Checked,
     Failed,
+    Post,
     Ready,
     Retiring,
     Stack,
@@ -65,6 +67,7 @@ class Arbiter:
         handover: what USR2 has begun, if anything.
         helper: what answers on ``status_bind``.
         delay: what TERM has begun, if it has to wait.
+        post: what applications say to one another.
         proven: whether a worker has ever loaded the application.
         stopping: whether the server shall end.
         hurrying: whether it shall end at once.
@@ -82,6 +85,7 @@ class Arbiter:
         self.handover = Handover(self)
         self.helper = Helper(self)
         self.delay = Delay(self)
+        self.post = PostOffice(self)
         self.inbox = Inbox()
         self.proven = False
         self.stopping = False
@@ -94,6 +98,7 @@ class Arbiter:
             Stack: self.worker_stack,
             Checked: self.worker_checked,
             Changed: self.worker_changed,
+            Post: self.post.pass_on,
         }
 
     @property
@@ -165,6 +170,7 @@ class Arbiter:
 
     def listen(self, forked: "Forked", limit: int = TURN_MESSAGES) -> None:
         """Do what a worker says, but not too much in a turn."""
+        self.post.go_on(forked)
         for message in self.keeper.messages(forked, limit):
             self.messages[type(message)](forked, message)
 

@@ -65,6 +65,21 @@ class Server:
         """How many workers there shall be."""
         return self._arbiter.roster.target
 
+    def broadcast(self, data: Any, *, topic: str = "", to: str | int = "all") -> None:
+        """
+        Say something to the applications in the workers, and never wait for them.
+
+        Args:
+            data: what JSON can say, up to 60 kB of it.
+            topic: what it is about.
+            to: every worker, or the slot of one.
+
+        Raises:
+            TypeError: JSON can't say it.
+            ValueError: it is too much.
+        """
+        self._arbiter.post.broadcast(data, topic, to)
+
     def call(self, name: str, *args: object, config: "Config | None" = None) -> None:
         """
         Call a hook if there is one; what it raises is logged and no more.

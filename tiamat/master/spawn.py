@@ -3,13 +3,14 @@
 import os
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
 from tiamat.config import Config
 from tiamat.errors import TiamatError
 from tiamat.master.listeners import Listeners
 from tiamat.master.member import Member, State
+from tiamat.master.post import Outbox
 from tiamat.master.server import Server
 from tiamat.system import process, signals
 from tiamat.system.channel import Channel
@@ -72,6 +73,7 @@ class Forked:
         stacks: the pipe that its stacks come through when all else fails.
         failure: why it could not load the application, if it said so.
         deaf: whether its end of the channel is closed, or spoils it.
+        outbox: messages of applications that wait for it.
     """
 
     worker: Worker
@@ -81,6 +83,7 @@ class Forked:
     stacks: int
     failure: Failed | None = None
     deaf: bool = False
+    outbox: Outbox = field(default_factory=Outbox)
 
     def __str__(self) -> str:
         return self.member.name

@@ -14,6 +14,12 @@ from typing import Any, Final, TypeAlias, get_args
 TEXT_LIMIT: Final = 30_000
 """The most characters of a text in a message; of longer ones the end is kept."""
 
+POST_LIMIT: Final = 60_000
+"""The most bytes of what an application may post, as it goes over a channel."""
+
+TO_MASTER: Final = "master"
+TO_ALL: Final = "all"
+
 
 # --- From a worker to the master ---------------------------------------------
 
@@ -63,6 +69,15 @@ class Changed:
     """Under ``reload``: files of the application were changed."""
 
     files: str  # "shop/views.py, shop/urls.py"
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What the application has to say to other processes of this server."""
+
+    topic: str
+    data: Any  # what JSON can say
+    to: str | int  # TO_MASTER, TO_ALL, or a slot
 
 
 # --- Between the master and a mold ---------------------------------------------
@@ -159,6 +174,22 @@ class Dump:
     condemned: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Posted:
+    """What another process of this server says to the application."""
+
+    topic: str
+    data: Any
+    sender: int | None  # the slot of a worker; None is the master
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """So many ``Posted`` there was no room for, right before the next one."""
+
+    count: int
+
+
 # --- Between an old master and a new one ----------------------------------------
 # The new one says ``Ready`` when all its workers serve, or ``Failed``.
 
@@ -173,8 +204,8 @@ class BeMain:
     """The old master goes: the service manager listens to the new one now."""
 
 
-FromWorker: TypeAlias = Ready | Retiring | Stack | Failed | Checked | Changed
-ToWorker: TypeAlias = Accept | Check | Drain | Reopen | Dump
+FromWorker: TypeAlias = Ready | Retiring | Stack | Failed | Checked | Changed | Post
+ToWorker: TypeAlias = Accept | Check | Drain | Reopen | Dump | Posted | Missed
 OfMold: TypeAlias = Handed | Fork | Spawned | NotSpawned
 OfHelper: TypeAlias = Look | Facts
 ToMaster: TypeAlias = TakeOver | BeMain
@@ -188,14 +219,23 @@ KINDS: Final[dict[str, type[Message]]] = {
 
 
 def encode(message: Message) -> bytes:
-    """The message as it goes over a channel."""
+    """
+    The message as it goes over a channel.
+
+    Raises:
+        TypeError: an application posts what JSON can't say.
+        ValueError: it posts more than ``POST_LIMIT``, or what contains itself.
+    """
     values = {}
     for field in fields(message):
         value = getattr(message, field.name)
-        values[field.name] = value[-TEXT_LIMIT:] if isinstance(value, str) else value
-    return json.dumps([type(message).__name__, values], ensure_ascii=False).encode(
+        values[field.name] = value[-TEXT_LIMIT:] if field.type is str else value
+    data = json.dumps([type(message).__name__, values], ensure_ascii=False).encode(
         "utf-8", "backslashreplace"
     )
+    if isinstance(message, Post | Posted) and len(data) > POST_LIMIT:
+        raise ValueError(f"{len(data)} bytes are more than {POST_LIMIT}")
+    return data
 
 
 def decode(data: bytes) -> Message:

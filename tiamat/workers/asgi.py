@@ -3,6 +3,7 @@
 import asyncio
 import socket
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import partial
 from typing import Any, ClassVar, Final, cast
@@ -47,6 +48,7 @@ class ASGIWorker(Worker):
     loop: asyncio.AbstractEventLoop
     lifespan: Lifespan
     aio: AioServer | None = None
+    _taking: set[asyncio.Task[object]]
     checking: asyncio.Task[Any]
 
     def load(self) -> None:
@@ -54,6 +56,8 @@ class ASGIWorker(Worker):
         super().load()
         self.loop = named.loop_factory(self.cfg)()
         asyncio.set_event_loop(self.loop)
+        self._taking = set()
+        self.mailbox.coroutines = self.take_message
         self.lifespan = Lifespan(
             self.app, self.cfg.asgi_lifespan, self.log,
             stopping=lambda: not self.alive,
@@ -124,6 +128,17 @@ class ASGIWorker(Worker):
         await decided
         self.loop.remove_reader(self.wakeup.fileno())
         return self.alive
+
+    def take_message(self, coroutine: Coroutine[Any, Any, object]) -> None:
+        """A handler of messages goes on beside the requests."""
+        task = self.loop.create_task(coroutine)
+        self._taking.add(task)
+        task.add_done_callback(self._taken)
+
+    def _taken(self, task: asyncio.Task[object]) -> None:
+        self._taking.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.log.error("%s: a message was not taken", self, exc_info=error)
 
     def serve_check(self, request: SelfCheck) -> None:
         """Serve the worker's request to itself, while the loop goes on."""

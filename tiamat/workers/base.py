@@ -27,10 +27,11 @@ from tiamat.system import process
 from tiamat.system.channel import PATIENCE
 from tiamat.system.messages import Message, Ready, Retiring
 from tiamat.system.signals import Wakeup
-from tiamat.workers import hooks, signals
+from tiamat.workers import current, hooks, signals
 from tiamat.workers.endings import ABORTED, BOOT_FAILED, CRASHED, failure
 from tiamat.workers.helper import Helper
 from tiamat.workers.init import WorkerInit
+from tiamat.workers.mailbox import Mailbox
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -64,6 +65,7 @@ class Worker:
             thread.
         nr: how many requests it has answered.
         max_requests: at how many of them it asks to be replaced.
+        mailbox: what other processes say to the application.
         wakeup: readable when ``handle_wakeup`` shall be called.
     """
 
@@ -92,6 +94,7 @@ class Worker:
         self.orphaned = False
         self.nr = 0
         self.max_requests = jittered(self.cfg)
+        self.mailbox = Mailbox(self)
         self._retiring = False
         self.accepted = self.check_wanted = False
         self.reopen_wanted = False
@@ -135,6 +138,7 @@ class Worker:
                 self.let_go_of_terminal()
                 self.row.accept(True)
                 self.run()
+                self.mailbox.deliver()  # what came in the last turn
             status = 0
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 0
@@ -161,6 +165,7 @@ class Worker:
         self.wakeup.wake_on_signals()
         signals.install(self)
         os.register_at_fork(after_in_child=self.forget)
+        current.enter(self)
         hooks.must(self.cfg, "post_fork", self.server, self)
         self.init_process()
         Helper(self).start()
@@ -271,6 +276,12 @@ class Worker:
         if self.reopen_wanted:
             self.reopen_wanted = False
             self.log.reopen()
+        if self.mailbox.waiting:
+            self.deliver()
+
+    def deliver(self) -> None:
+        """Let the application have its messages, where it may wait in them."""
+        self.mailbox.deliver()
 
     def deadline(self) -> float:
         """When a graceful stop must be over; infinite while there is none."""
@@ -346,6 +357,7 @@ class Worker:
         that the worker lives, and no TERM would end it.
         """
         signals.uninstall()
+        current.leave()
         self.channel.close()
         for listener in self.listeners:
             listener.close()

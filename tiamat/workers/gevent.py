@@ -173,6 +173,10 @@ class GeventWorker(SyncWorker):
             self._look_at = now + HEARTBEAT * 0.9
             self.look(now)
 
+    def deliver(self) -> None:
+        """In a greenlet: the main one looks after the others."""
+        gevent.spawn(self.mailbox.deliver)
+
     def look(self, now: float) -> None:
         """Look for requests that take long, and copy the figures."""
         for connection in self.loop.overdue(now, self.slow):

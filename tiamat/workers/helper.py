@@ -18,7 +18,17 @@ import time
 import traceback
 from typing import TYPE_CHECKING, Final
 
-from tiamat.system.messages import Accept, Check, Drain, Dump, Message, Reopen, Stack
+from tiamat.system.messages import (
+    Accept,
+    Check,
+    Drain,
+    Dump,
+    Message,
+    Missed,
+    Posted,
+    Reopen,
+    Stack,
+)
 from tiamat.system.process import resident_memory
 from tiamat.system.scoreboard import BUSY, MEASURED_AT, MEMORY
 from tiamat.system.unpatched import unpatched
@@ -135,6 +145,10 @@ class Helper:
                 if condemned:
                     worker.condemn()
                 worker.send(Stack(stacks_of_others(self.main)))
+            case Posted() | Missed():
+                worker.mailbox.put(message)
+                if not worker.mailbox.waiting:
+                    return  # nobody listens
         worker.wakeup.wake()
 
     def go_on_alone(self) -> None:
@@ -149,6 +163,7 @@ class Helper:
         worker = self.worker
         worker.orphaned = True
         worker.log.warning("%s: the master is gone; finishing and leaving", worker)
+        worker.mailbox.put_end()
         worker.drain(final=True)
         self.sleep(QUEUE)
         worker.close_listeners()

@@ -2,6 +2,7 @@
 
 import select
 import sys
+import threading
 import traceback
 from typing import ClassVar, Final
 
@@ -71,6 +72,12 @@ class ThreadsWorker(SyncWorker):
             pool.tend(HEARTBEAT)
         if not pool.end(min(self.deadline(), loop.clock() + PATIENCE)):
             loop.close()
+
+    def deliver(self) -> None:
+        """In a thread that ends with them: the main thread looks after the others."""
+        threading.Thread(
+            target=self.mailbox.deliver, name="worker-messages", daemon=True
+        ).start()
 
     def drain_pool(self, pool: Pool, watch: "Watch") -> None:
         """Finish what is here; whoever is stuck is left behind at the deadline."""
