@@ -19,6 +19,7 @@ ARGUMENTS = {
     "pre_exec": 1,
     "pre_request": 2,
     "post_request": 4,
+    "on_worker_message": 3,
     "child_exit": 2,
     "worker_exit": 2,
     "nworkers_changed": 3,
@@ -36,7 +37,7 @@ FUNCTIONS = {
 
 
 def test_every_hook_of_gunicorns_is_there_and_unset() -> None:
-    """Unset hooks are None, and one is ours alone; ssl_context comes with TLS."""
+    """Unset hooks are None, and two are ours alone; ssl_context comes with TLS."""
     assert set(ARGUMENTS) == set(Hooks.settings)
     assert all(Config().values[name] is None for name in ARGUMENTS)
 

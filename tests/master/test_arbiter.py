@@ -54,9 +54,9 @@ def test_hooks_of_the_master_come_in_gunicorn_s_order(serve: Serve) -> None:
 
     assert 0 == server.stop()
     assert [
+        "nworkers_changed 1 None",
         "on_starting",
         "when_ready 1",
-        "nworkers_changed 1 None",
         "pre_fork 0",
         "child_exit 0",
         "on_exit",

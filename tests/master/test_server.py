@@ -44,6 +44,18 @@ def test_hooks_find_gunicorn_s_names(arbiter: Arbiter, tmp_path: Path) -> None:
     assert 3 == server.num_workers
 
 
+def test_a_hook_may_say_how_many_workers_there_shall_be(arbiter: Arbiter) -> None:
+    """At least one, and not more than there is room for."""
+    arbiter.server.num_workers = 5
+    assert 5 == arbiter.roster.target == arbiter.server.num_workers
+
+    arbiter.server.num_workers = 0
+    assert 1 == arbiter.roster.target
+    assert (30.0, "shop:app", 0) == (
+        arbiter.server.timeout, arbiter.server.proc_name, arbiter.server.worker_age,
+    )  # fmt: skip
+
+
 def test_hooks_may_keep_things_on_it(arbiter: Arbiter) -> None:
     """From one hook to the next."""
     server: Any = arbiter.server
@@ -79,3 +91,19 @@ def test_a_hook_that_fails_is_logged_and_no_more(
         in text
     )
     assert text.endswith("LookupError: no registry\n")
+
+
+def test_a_hook_that_exits_is_logged_and_no_more(
+    arbiter: Arbiter, tmp_path: Path
+) -> None:
+    """sys.exit in a hook would leave the workers without a master."""
+
+    def child_exit(server: object, worker: object) -> None:
+        raise SystemExit(1)
+
+    arbiter.server.call("child_exit", 1, 2, config=Config(child_exit=child_exit))
+
+    assert (
+        "child_exit failed: it called sys.exit(1)"
+        in (tmp_path / "error.log").read_text()
+    )

@@ -328,7 +328,7 @@ def test_hooks_are_called_in_gunicorns_order(serve: Serve) -> None:
     server.get()
     server.stop()
     expected = [
-        *("on_starting", "when_ready", "nworkers_changed 1 None"),
+        *("nworkers_changed 1 None", "on_starting", "when_ready"),
         *("pre_fork", "post_fork", "post_worker_init"),
         *("worker_exit", "child_exit", "on_exit"),
     ]

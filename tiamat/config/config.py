@@ -14,6 +14,7 @@ from tiamat.config import http2
 from tiamat.config.accepted import INSTEAD, Accepted
 from tiamat.config.asgi import ASGI
 from tiamat.config.debugging import Debugging
+from tiamat.config.gunicorn_names import GunicornNames
 from tiamat.config.hooks import Hooks
 from tiamat.config.http2 import HTTP2
 from tiamat.config.limits import Limits
@@ -28,6 +29,7 @@ from tiamat.system.private_socket import usual_path
 
 
 class Config(
+    GunicornNames,
     Accepted,
     Debugging,
     Hooks,
@@ -57,6 +59,7 @@ class Config(
         self.values = {
             name: copy.copy(setting.default) for name, setting in self.settings.items()
         }
+        self.settings = {name: one.of(self) for name, one in self.settings.items()}
         self.origins: dict[str, str] = {}
         self.given: dict[str, object] = {}
         self.sources = Sources((), {}, os.getcwd())
@@ -164,6 +167,10 @@ class Config(
             reason = f"fails: {type(error).__name__}: {error}"
             raise ConfigError(complaint(name, value, origin, reason)) from error
         self.origins[name], self.given[name] = origin, value
+
+    def set(self, name: str, value: object) -> None:
+        """Set a setting, as hooks do that were written for gunicorn."""
+        self.put(name, value, "a hook")
 
     def refuse(self, name: str, reason: str) -> NoReturn:
         """Raise a ConfigError about the value that a setting has."""

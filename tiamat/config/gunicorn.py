@@ -163,7 +163,8 @@ dirty_worker_exit: not here.
 on_starting: same.
 on_reload: differs. It is called when the first new worker is ready.
 when_ready: same.
-pre_fork: differs. With `preload_app` it runs in the process that forks.
+pre_fork: differs. `worker.pid` is 0 in it. With `preload_app` it runs in the process
+  that forks.
 post_fork: same.
 post_worker_init: same. `worker.booted` is False in it, as there.
 worker_int: differs. Not on `reload`, which retires workers as HUP does.

@@ -113,7 +113,7 @@ class Hooks(Section):
         help="""
             In the master, when the number of workers changed.
 
-            The old value is None the first time.
+            At the start, before all other hooks, the old value is None.
         """,
     )
     on_exit = Setting(

@@ -6,10 +6,11 @@ typed by their kind, so that ``config.keepalive`` is a float to the reader and t
 the type checker. ``Config`` is all the chapters together.
 """
 
+import copy
 import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar, Generic, Literal, TypeVar, overload
+from typing import Any, Generic, Literal, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -61,6 +62,7 @@ class Setting(Generic[T]):
 
     name: str
     chapter: type["Section"]
+    section: "Section | None" = None
 
     def __init__(
         self,
@@ -94,6 +96,29 @@ class Setting(Generic[T]):
         # A value without an origin would make `--print-config` lie.
         raise AttributeError(f"settings are read-only: {self.name}")
 
+    def of(self, section: "Section") -> "Setting[T]":
+        """This setting as it is known by its value there."""
+        bound = copy.copy(self)
+        bound.section = section
+        return bound
+
+    @property
+    def value(self) -> T:
+        """
+        The value, of a setting that belongs to an object.
+
+        Raises:
+            AttributeError: it is the class's, which has none.
+        """
+        if self.section is None:
+            raise AttributeError(f"{self.name} has no value without a Config")
+        value: T = self.section.values[self.name]
+        return value
+
+    def get(self) -> T:
+        """The value, as gunicorn's code asks for it."""
+        return self.value
+
     @property
     def flag(self) -> str:
         """The first of its long flags, or nothing."""
@@ -110,8 +135,8 @@ class Section:
 
     values: dict[str, Any]
 
-    settings: ClassVar[dict[str, Setting[Any]]]
-    """All settings of the class, by name, in the order of the manual."""
+    settings: dict[str, Setting[Any]]
+    """All settings, by name, in the order of the manual; an object's have values."""
 
     def __init_subclass__(cls) -> None:
         cls.settings = {

@@ -201,6 +201,7 @@ class Arbiter:
         try:
             self.notices.open()
             premises.open()
+            self.keeper.set_target(config.workers, first=True)
             hooks.must(config, "on_starting", self.server)
             self.inbox.catch(ORDERS)
             self.keeper.selector.register(self.inbox, selectors.EVENT_READ)
@@ -214,7 +215,6 @@ class Arbiter:
             raise
         premises.greet()
         self.server.call("when_ready", self.server)
-        self.keeper.set_target(config.workers, first=True)
         gc.collect()
         gc.freeze()  # shared with the workers: the collector must not write there
 

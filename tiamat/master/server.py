@@ -62,8 +62,28 @@ class Server:
 
     @property
     def num_workers(self) -> int:
-        """How many workers there shall be."""
+        """How many workers there shall be; a hook may set it."""
         return self._arbiter.roster.target
+
+    @num_workers.setter
+    def num_workers(self, count: int) -> None:
+        keeper = self._arbiter.keeper
+        keeper.set_target(min(max(1, int(count)), keeper.most))
+
+    @property
+    def worker_age(self) -> int:
+        """How many workers there have been."""
+        return self._arbiter.keeper.age
+
+    @property
+    def timeout(self) -> float:
+        """The setting ``timeout``, in seconds."""
+        return self.cfg.timeout
+
+    @property
+    def proc_name(self) -> str | None:
+        """What the processes are called: ``proc_name``, or the application."""
+        return self.cfg.proc_name or self.cfg.app
 
     def broadcast(self, data: Any, *, topic: str = "", to: str | int = "all") -> None:
         """
@@ -84,6 +104,8 @@ class Server:
         """
         Call a hook if there is one; what it raises is logged and no more.
 
+        Also SystemExit: nobody who serves is left alone because a hook wants to go.
+
         Args:
             name: of the setting.
             args: for the hook.
@@ -94,5 +116,5 @@ class Server:
             return
         try:
             hook(*args)
-        except Exception as error:
+        except BaseException as error:
             report(self.log, name, error)

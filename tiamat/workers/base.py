@@ -29,6 +29,7 @@ from tiamat.system.messages import Message, Ready, Retiring
 from tiamat.system.signals import Wakeup
 from tiamat.workers import current, hooks, signals
 from tiamat.workers.endings import ABORTED, BOOT_FAILED, CRASHED, failure
+from tiamat.workers.gunicorn_names import GunicornNames
 from tiamat.workers.helper import Helper
 from tiamat.workers.init import WorkerInit
 from tiamat.workers.mailbox import Mailbox
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from tiamat.workers.check import SelfCheck
 
 
-class Worker:
+class Worker(GunicornNames):
     """
     A process that serves. Override ``run``.
 

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tiamat.observe.log import Log
 
 
-def report(log: "Log", name: str, error: Exception, where: str = "") -> None:
+def report(log: "Log", name: str, error: BaseException, where: str = "") -> None:
     """
     Log that a hook failed, and go on.
 

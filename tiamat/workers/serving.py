@@ -150,7 +150,7 @@ def make_finished(worker: Worker) -> Finished | None:
     hook = worker.cfg.post_request
     if hook is None:
         return access
-    view = request_view()
+    after: Any = imported("tiamat.compat.request:after")
 
     def finished(
         request: Request | None,
@@ -162,8 +162,8 @@ def make_finished(worker: Worker) -> Finished | None:
         if access is not None:
             access(request, response, environ, peer, seconds)
         if request is not None and environ is not None:
-            shown = view(request, environ)
-            worker.call_hook("post_request", worker, shown, environ, response)
+            seen = after(request, environ, response)
+            worker.call_hook("post_request", worker, *seen)
 
     return finished
 
