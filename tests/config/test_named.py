@@ -9,7 +9,13 @@ import pytest
 import uvloop
 
 from tiamat.config import Config
-from tiamat.config.named import check_status, loop_factory, open_log, parser
+from tiamat.config.named import (
+    check_status,
+    logging_configuration,
+    loop_factory,
+    open_log,
+    parser,
+)
 from tiamat.errors import ConfigError
 from tiamat.observe.log import Log
 from tiamat.protocol import parser_h11, parser_httptools
@@ -96,6 +102,14 @@ def test_the_logs_are_opened_as_the_settings_say(tmp_path: Path) -> None:
             "logconfig = '/no/such.ini' can't be opened: No such file or directory",
         ),
         (
+            {"logconfig_json": "/no/such.json"},
+            "logconfig_json = '/no/such.json' can't be opened: No such file",
+        ),
+        (
+            {"logconfig_json": __file__},
+            " is no logging configuration: Extra data",
+        ),
+        (
             {"logconfig_dict": {"version": 3}},
             "logconfig_dict = {'version': 3} is no logging configuration:"
             " Unsupported version: 3",
@@ -117,6 +131,26 @@ def test_logs_that_cannot_be_opened_are_told(
 
     assert complaint in str(caught.value)
     assert str(caught.value).startswith("Config(")
+
+
+def test_of_several_logging_configurations_gunicorn_s_first_counts(
+    tmp_path: Path,
+) -> None:
+    """The dictionary, then its JSON file, then INI; no other is even read."""
+    (tmp_path / "log.json").write_text('{"version": 1}')
+    json_file = str(tmp_path / "log.json")
+
+    found = [
+        logging_configuration(Config(**values))
+        for values in (
+            {"logconfig": "no.ini", "logconfig_json": "no", "logconfig_dict": {"a": 1}},
+            {"logconfig": "no.ini", "logconfig_json": json_file},
+            {"logconfig": "no.ini"},
+            {},
+        )
+    ]
+
+    assert [{"a": 1}, {"version": 1}, "no.ini", None] == found
 
 
 def test_what_status_bind_needs_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -248,7 +248,7 @@ def test_a_dictionary_configures_our_loggers(open_log: Open, tmp_path: Path) -> 
             "gunicorn.access": {"handlers": ["file"], "level": "INFO"},
         },
     }
-    log = open_log(str(tmp_path / "log"), logconfig_dict=values)
+    log = open_log(str(tmp_path / "log"), logconfig=values)
 
     log.info("said")
     log.access("seen")
@@ -293,8 +293,8 @@ format=%(levelname)s %(message)s
 @pytest.mark.parametrize(
     "options",
     [
-        {"logconfig_dict": {"handlers": {"x": {"class": "no.Such"}}}},
-        {"logconfig_dict": {"version": 7}},
+        {"logconfig": {"handlers": {"x": {"class": "no.Such"}}}},
+        {"logconfig": {"version": 7}},
         {"logconfig": __file__},
     ],
 )

@@ -254,6 +254,23 @@ def test_a_daemon_lets_go_of_its_terminal(
     server.wait_until_all_are_gone()
 
 
+def test_a_daemon_may_keep_its_output(serve: Serve, tmp_path: Path) -> None:
+    """
+    With -R it goes on to write where the command was told to.
+    """
+    path = tmp_path / "pid"
+    server = serve(
+        "apps.pid:app", "--daemon", "-R", f"--pid={path}", "--error-logfile=-"
+    )
+
+    assert 0 == server.process.wait(LIMIT)
+    master = daemon_pid(path)
+    os.kill(master, signal.SIGHUP)
+    wait_until(lambda: "HUP: reloading" in server.output, "it is still heard")
+    os.kill(master, signal.SIGTERM)
+    server.wait_until_all_are_gone()
+
+
 def test_a_daemon_captures_what_is_printed(serve: Serve, tmp_path: Path) -> None:
     """
     With capture_output its log goes on to get what workers print.

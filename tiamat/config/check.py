@@ -131,15 +131,12 @@ def check_log(config: Config) -> Iterator[Finding]:
 
     def attempt() -> str:
         try:
-            Log(
-                logconfig=config.logconfig,
-                logconfig_dict=config.logconfig_dict or None,
-            )
+            Log(logconfig=named.logging_configuration(config))
         except (OSError, ValueError) as error:
             return str(error)
         return ""
 
-    name = "logconfig_dict" if config.logconfig_dict else "logconfig"
+    name = named.logging_setting(config)
     if config.values[name] and (result := in_child(name, attempt, 30.0)):
         yield trouble(config, name, f"is no logging configuration: {result}")
 

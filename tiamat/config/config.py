@@ -129,6 +129,11 @@ class Config(
         return self.origins.get(name, "default")
 
     @property
+    def leaves_terminal(self) -> bool:
+        """Whether the standard streams are let go of when the server serves."""
+        return self.daemon and not self.enable_stdio_inheritance
+
+    @property
     def workers_in_words(self) -> str:
         """How many workers, and of what class if that was said: ``4 sync workers``."""
         kind = self.worker_class

@@ -74,8 +74,11 @@ def to_mount(value: object) -> str:
 def to_access_format(value: object) -> str:
     """A format that every line of the access log can be made of."""
     from tiamat.observe.access import compile_format
+    from tiamat.observe.access_json import FORMAT
 
     text = to_text(value)
+    if text == FORMAT:
+        return text
     try:
         compile_format(text)
     except ValueError as error:
@@ -110,6 +113,6 @@ proxy_protocol = Kind(to_proxy_protocol, "off|v1|v2|auto", bare="auto")
 asgi_loop = Kind(to_asgi_loop, "auto|asyncio|uvloop|MODULE:FACTORY")
 headers = Kind(to_headers, "DICT")
 mount = Kind(to_mount, "PATH")
-access_format = Kind(to_access_format, "FORMAT")
+access_format = Kind(to_access_format, "FORMAT|json")
 target = Kind(to_target, "PATH|URL")
 statuses = Kind(to_statuses, "STATUS,STATUS-STATUS")

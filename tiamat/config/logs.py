@@ -29,7 +29,7 @@ class Logs(Section):
         help="""
             The format of the lines of the access log.
 
-            logs.md lists what it may contain.
+            logs.md lists what it may contain. `json` writes a JSON object each.
         """,
     )
     errorlog = Setting(
@@ -53,6 +53,18 @@ class Logs(Section):
             What the application prints goes to the file of the error log.
 
             No effect if `errorlog` is the standard error.
+        """,
+    )
+    enable_stdio_inheritance = Setting(
+        "-R",
+        "--enable-stdio-inheritance",
+        type=kinds.switch,
+        default=False,
+        help="""
+            A daemon keeps its standard output and standard error.
+
+            Otherwise it lets go of both when it serves. Python buffers what an
+            application prints into a file or a pipe, unless `PYTHONUNBUFFERED` is set.
         """,
     )
     logger_class = Setting(
@@ -80,6 +92,14 @@ class Logs(Section):
         type=kinds.mapping,
         default={},
         help="""
-            A dictionary for `logging.config.dictConfig`; wins over `logconfig`.
+            A dictionary for `logging.config.dictConfig`.
+
+            It wins over `logconfig_json`, and that over `logconfig`.
         """,
+    )
+    logconfig_json = Setting(
+        "--log-config-json",
+        type=kinds.optional(kinds.path),
+        default=None,
+        help="A JSON file with such a dictionary.",
     )

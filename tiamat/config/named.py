@@ -27,18 +27,40 @@ def open_log(config: "Config") -> "Log":
             config.accesslog,
             level=config.loglevel,
             capture_output=config.capture_output,
-            logconfig=config.logconfig,
-            logconfig_dict=config.logconfig_dict or None,
+            logconfig=logging_configuration(config),
         )
     except OSError as error:
-        for name in ("logconfig", "accesslog", "errorlog"):
+        for name in ("logconfig", "logconfig_json", "accesslog", "errorlog"):
             if error.filename and error.filename == config.values[name]:
                 config.refuse(name, f"can't be opened: {error.strerror}")
         raise ConfigError(f"can't open the logs: {error}") from error
     except ValueError as error:
-        name = "logconfig_dict" if config.logconfig_dict else "logconfig"
+        name = logging_setting(config)
         config.refuse(name, f"is no logging configuration: {error}")
     return log
+
+
+def logging_setting(config: "Config") -> str:
+    """The setting that has the logging configuration which counts: gunicorn's order."""
+    names = ("logconfig_dict", "logconfig_json")
+    return next((name for name in names if config.values[name]), "logconfig")
+
+
+def logging_configuration(config: "Config") -> str | dict[str, Any] | None:
+    """
+    A dictionary, the name of an INI file, or nothing.
+
+    Raises:
+        OSError: there is no such JSON file.
+        ValueError: it has no dictionary.
+    """
+    name = logging_setting(config)
+    value: str | dict[str, Any] | None = config.values[name]
+    if name == "logconfig_json":
+        from tiamat.observe import logconfig
+
+        return logconfig.load(str(value))
+    return value
 
 
 def logger_class(config: "Config") -> Any:

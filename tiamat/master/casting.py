@@ -130,7 +130,7 @@ class Caster:
                 self.channel.send(self.fork(message), patience=PATIENCE)
             case Reopen():
                 self.premises.log.reopen()
-            case Accept() if self.premises.config.daemon:
+            case Accept() if self.premises.config.leaves_terminal:
                 process.detach_output()
                 self.premises.log.detach()
 

@@ -234,8 +234,9 @@ class Premises:
     def proven(self) -> None:
         """We serve: a daemon lets go of its terminal, and the command may end."""
         if self._command >= 0:
-            process.detach_output()
-            self.log.detach()
+            if self.config.leaves_terminal:
+                process.detach_output()
+                self.log.detach()
             self.tell_command(0)
 
     def tell_command(self, status: int) -> None:

@@ -156,13 +156,18 @@ def escaped_character(character: str) -> str:
 
 
 def host(exchange: Exchange) -> str:
+    """The client's address."""
+    return escaped(client_address(exchange.environ, exchange.peer)) or NOTHING
+
+
+def client_address(environ: "Environ | None", peer: tuple[str, str]) -> str:
     """The client's address: the environ's, which middleware may have mended."""
-    if exchange.environ:
-        if address := exchange.environ.get("REMOTE_ADDR"):
-            return escaped(str(address))
-        if client := exchange.environ.get("client"):  # an ASGI scope
-            return escaped(str(client[0]))
-    return exchange.peer[0] or NOTHING
+    if environ:
+        if address := environ.get("REMOTE_ADDR"):
+            return str(address)
+        if client := environ.get("client"):  # an ASGI scope
+            return str(client[0])
+    return peer[0]
 
 
 def user(exchange: Exchange) -> str:

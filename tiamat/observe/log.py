@@ -7,71 +7,16 @@ import sys
 from collections import deque
 from typing import Any, Final
 
+from tiamat.observe import logconfig as logconfigs
+from tiamat.observe.handlers import attach, has_sink
+from tiamat.observe.logconfig import FORMAT
 from tiamat.observe.sink import Sink
-
-FORMAT: Final = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
-DATE_FORMAT: Final = "[%Y-%m-%d %H:%M:%S %z]"
-
-COLOURS: Final = {
-    logging.DEBUG: "\x1b[2m",
-    logging.WARNING: "\x1b[33m",
-    logging.ERROR: "\x1b[31m",
-    logging.CRITICAL: "\x1b[1;31m",
-}
-RESET: Final = "\x1b[0m"
 
 HELD_LIMIT: Final = 64 * 1024
 """Access lines that a turn has gathered are written at this size at the latest."""
 
 GUNICORN: Final = {"tiamat.error": "gunicorn.error", "tiamat.access": "gunicorn.access"}
 """Our loggers, and those that a logging configuration of gunicorn's speaks of."""
-
-DICT_DEFAULTS: Final[dict[str, Any]] = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"generic": {"format": FORMAT, "datefmt": DATE_FORMAT}},
-    "handlers": {
-        "console": {
-            "class": "logging.StreamHandler",
-            "formatter": "generic",
-            "stream": "ext://sys.stdout",
-        },
-        "error_console": {
-            "class": "logging.StreamHandler",
-            "formatter": "generic",
-            "stream": "ext://sys.stderr",
-        },
-    },
-}
-"""What a logconfig_dict may leave out; the names are gunicorn's."""
-
-
-class SinkHandler(logging.Handler):
-    """Logging's records, as lines into a sink."""
-
-    def __init__(self, sink: Sink, formatter: logging.Formatter) -> None:
-        super().__init__()
-        self.sink = sink
-        self.setFormatter(formatter)
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Write the record; a wrong log call is a line too, never an exception."""
-        try:
-            text = self.format(record)
-        except Exception as error:
-            where = f"{record.pathname}, line {record.lineno}"
-            text = f"a log call is wrong ({where}): {record.msg!r}: {error}"
-        self.sink.write(text.encode("utf-8", "backslashreplace") + b"\n")
-
-
-class ColourFormatter(logging.Formatter):
-    """The same lines, in the colour of their level."""
-
-    def format(self, record: logging.LogRecord) -> str:
-        """Format the record."""
-        text = super().format(record)
-        colour = COLOURS.get(record.levelno)
-        return f"{colour}{text}{RESET}" if colour else text
 
 
 class Log:
@@ -85,8 +30,8 @@ class Log:
         accesslog: a path, "-" for the standard output, or None.
         level: the least important level that the error log gets.
         capture_output: the standard streams go to the error log's file.
-        logconfig: a file for ``logging.config.fileConfig``.
-        logconfig_dict: a dictionary for ``logging.config.dictConfig``.
+        logconfig: a dictionary for ``logging.config.dictConfig``, or a file for
+            ``fileConfig``.
 
     Attributes:
         error_log, access_log: the loggers ``tiamat.error`` and ``tiamat.access``.
@@ -103,8 +48,7 @@ class Log:
         *,
         level: str = "info",
         capture_output: bool = False,
-        logconfig: str | None = None,
-        logconfig_dict: dict[str, Any] | None = None,
+        logconfig: str | dict[str, Any] | None = None,
     ) -> None:
         self.error_log = logging.getLogger("tiamat.error")
         self.access_log = logging.getLogger("tiamat.access")
@@ -123,8 +67,8 @@ class Log:
             attach(self.access_log, self.access_sink, "%(message)s")
             self.error_log.setLevel(level.upper())
             self.access_log.setLevel(logging.INFO)
-            if logconfig or logconfig_dict:
-                self.configure(logconfig, logconfig_dict)
+            if logconfig:
+                self.configure(logconfig)
         except BaseException:
             for logger, handlers in before:  # a reload that fails changes nothing
                 logger.handlers[:] = handlers
@@ -207,23 +151,9 @@ class Log:
 
     # --- Files --------------------------------------------------------------
 
-    def configure(self, file: str | None, values: dict[str, Any] | None) -> None:
+    def configure(self, source: str | dict[str, Any]) -> None:
         """Let a logging configuration have the last word on our loggers."""
-        from logging import config
-
-        try:
-            if values:
-                config.dictConfig(DICT_DEFAULTS | values)
-            elif file:
-                if not os.path.isfile(file):
-                    raise FileNotFoundError(2, "No such file or directory", file)
-                config.fileConfig(file, disable_existing_loggers=False)
-        except OSError:
-            raise
-        except Exception as error:  # of any kind: handlers are made by name
-            cause = f": {error.__cause__}" if error.__cause__ else ""
-            raise ValueError(" ".join(f"{error}{cause}".split())) from error
-        mentioned = (values or {}).get("loggers", ())
+        mentioned = logconfigs.apply(source)
         for logger in self.loggers:
             name = GUNICORN[logger.name]
             theirs = logging.getLogger(name)
@@ -285,22 +215,6 @@ class Log:
             sink.close()
         self.sinks.clear()
         self.access_sink = None
-
-
-def attach(logger: logging.Logger, sink: Sink | None, style: str) -> None:
-    """Send a logger's records into *sink*, and nowhere else."""
-    logger.propagate = False
-    logger.handlers.clear()
-    if sink is None:
-        return
-    coloured = sink.terminal and style == FORMAT and "NO_COLOR" not in os.environ
-    kind = ColourFormatter if coloured else logging.Formatter
-    logger.addHandler(SinkHandler(sink, kind(style, DATE_FORMAT)))
-
-
-def has_sink(logger: logging.Logger, sink: Sink | None) -> bool:
-    """Whether the logger still writes into *sink*, and nowhere else."""
-    return [getattr(handler, "sink", None) for handler in logger.handlers] == [sink]
 
 
 def encoded(line: str) -> bytes:

@@ -18,12 +18,12 @@ from tiamat.gateways.lifespan import Lifespan
 from tiamat.system.scoreboard import CONNECTIONS, IN_FLIGHT, REQUESTS, SECONDS
 from tiamat.workers.base import Worker
 from tiamat.workers.check import PEER, SelfCheck
+from tiamat.workers.reporting import make_pre_request
 from tiamat.workers.serving import (
     FOREVER,
     common_parts,
     make_common,
     make_trust,
-    request_view,
 )
 
 _RESERVE: Final = 0.2
@@ -175,12 +175,7 @@ class ASGIWorker(Worker):
         aio.swept = self.report
         aio.enough = self.max_requests
         aio.had_enough = partial(self.retire, "max_requests")
-        hook = self.cfg.pre_request
-        if hook is not None:
-            view = request_view()
-            aio.pre_request = lambda request, scope: self.call_hook(
-                "pre_request", self, view(request, scope)
-            )
+        aio.pre_request = make_pre_request(self)
         self.log.hold()
         if not self.orphaned:
             aio.accept()

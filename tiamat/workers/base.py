@@ -251,7 +251,7 @@ class Worker(GunicornNames):
 
     def let_go_of_terminal(self) -> None:
         """A daemon that has started has none, as its master."""
-        if self.cfg.daemon:
+        if self.cfg.leaves_terminal:
             process.detach_output()
             self.log.detach()
 

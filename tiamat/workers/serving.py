@@ -2,26 +2,21 @@
 
 import resource
 import time
-from collections.abc import Callable
 from functools import partial
 from typing import Any, Final, cast
 
 from tiamat.config import Config, named
-from tiamat.config.code import imported
 from tiamat.drivers.opening import Behind, Opener
-from tiamat.drivers.service import Finished, Timeouts, WSGIService
-from tiamat.gateways.wsgi import WSGIGateway, WSGIResponse
+from tiamat.drivers.service import Timeouts, WSGIService
+from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
-from tiamat.observe.access import compile_format
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.forwarded import Style, Trust
 from tiamat.protocol.headers import HeaderMap, Names
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.networks import Networks
-from tiamat.protocol.request import Request
-from tiamat.protocol.response import Response
-from tiamat.types import Environ
 from tiamat.workers.base import Worker
+from tiamat.workers.reporting import make_finished
 
 # Descriptors that are left to the application, the logs and us.
 _RESERVED: Final = 64
@@ -100,20 +95,6 @@ def make_opener(worker: Worker, behind: Behind) -> Opener | None:
     )
 
 
-def make_handle(worker: Worker, run: Callable[..., None]) -> Callable[..., None]:
-    """Wrap the gateway's *run* in what the settings ask for, and in nothing else."""
-    if worker.cfg.pre_request is None:
-        return run
-    view = request_view()
-
-    def handle(response: WSGIResponse, connection: Any, environ: Environ) -> None:
-        shown = view(response.request, environ)
-        worker.call_hook("pre_request", worker, shown)
-        run(response, connection, environ)
-
-    return handle
-
-
 def make_common() -> CommonHeaders:
     """The headers of every response, fresh."""
     common = CommonHeaders(b"tiamat")
@@ -142,59 +123,6 @@ def make_limits(cfg: Config) -> Limits:
         request_head=cfg.limit_request_head,
         request_body=cfg.limit_request_body,
     )
-
-
-def make_finished(worker: Worker) -> Finished | None:
-    """What follows the last byte of a response: the access log, ``post_request``."""
-    access = make_access(worker)
-    hook = worker.cfg.post_request
-    if hook is None:
-        return access
-    after: Any = imported("tiamat.compat.request:after")
-
-    def finished(
-        request: Request | None,
-        response: Response,
-        environ: Environ | None,
-        peer: tuple[str, str],
-        seconds: float,
-    ) -> None:
-        if access is not None:
-            access(request, response, environ, peer, seconds)
-        if request is not None and environ is not None:
-            seen = after(request, environ, response)
-            worker.call_hook("post_request", worker, *seen)
-
-    return finished
-
-
-def make_access(worker: Worker) -> Finished | None:
-    """The access log, if anybody wants one; its format is compiled once."""
-    if not worker.log.access_wanted:
-        return None
-    line = compile_format(worker.cfg.access_log_format)
-    write = worker.log.access
-
-    def access(
-        request: Request | None,
-        response: Response,
-        environ: Environ | None,
-        peer: tuple[str, str],
-        seconds: float,
-    ) -> None:
-        began = time.time() - seconds
-        write(line(request, response, environ, peer, began, seconds))
-
-    return access
-
-
-def request_view() -> Any:
-    """
-    What hooks see of a request.
-
-    By name, as a user's own would be: nothing of ours knows gunicorn's words.
-    """
-    return imported("tiamat.compat.request:RequestView")
 
 
 def open_files() -> int:

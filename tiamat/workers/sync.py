@@ -11,7 +11,8 @@ from tiamat.system.scoreboard import CONNECTIONS, REQUESTS, SECONDS
 from tiamat.types import Environ
 from tiamat.workers.base import Worker
 from tiamat.workers.check import PEER, SelfCheck
-from tiamat.workers.serving import FOREVER, make_handle, make_service
+from tiamat.workers.reporting import make_handle
+from tiamat.workers.serving import FOREVER, make_service
 
 HEARTBEAT = 1.0
 """At most so many seconds between two signs of life of an idle worker."""
