@@ -9,6 +9,8 @@ PATIENCE = 30.0
 
 BOOT_LIMIT = 120.0
 
+TIMEOUT = 30.0
+
 
 def perform(roster: Roster, task: Task, now: float) -> None:
     """Do a task as a master does whose processes never fail."""
@@ -21,6 +23,7 @@ def perform(roster: Roster, task: Task, now: float) -> None:
                     len(roster.members()) + 100,
                     now,
                     deadline=now + BOOT_LIMIT,
+                    timeout=TIMEOUT,
                     candidate=candidate,
                 )
             )
@@ -370,21 +373,33 @@ def test_a_silent_worker_is_late() -> None:
     roster = serving(1)
     [member] = roster.members()
 
-    assert [] == list(roster.late(30.0, 30.0))
-    assert [(member, 31.0)] == list(roster.late(31.0, 30.0))
+    assert [] == list(roster.late(30.0))
+    assert [(member, 31.0)] == list(roster.late(31.0))
 
     member.heartbeat = 20.0
 
-    assert [] == list(roster.late(31.0, 30.0))
-    assert 50.0 == roster.next_deadline(31.0, 30.0)
+    assert [] == list(roster.late(31.0))
+    assert 50.0 == roster.next_deadline(31.0)
 
 
 def test_without_a_timeout_nobody_is_silent() -> None:
     """timeout=0 is for ever."""
     roster = serving(1)
+    roster.members()[0].timeout = math.inf
 
-    assert [] == list(roster.late(1e9, 0.0))
-    assert math.inf == roster.next_deadline(0.0, 0.0)
+    assert [] == list(roster.late(1e9))
+    assert math.inf == roster.next_deadline(0.0)
+
+
+def test_who_has_more_time_than_others_keeps_it() -> None:
+    """A reload to a shorter ``timeout`` does not end the requests of old workers."""
+    roster = serving(2)
+    patient, other = roster.members()
+    patient.timeout = 120.0
+    roster.retired(patient, 0.0, 200.0)
+
+    assert [(other, 40.0)] == list(roster.late(40.0))
+    assert [(patient, 121.0)] == [*roster.late(121.0)][:1]
 
 
 def test_a_worker_has_its_time_to_boot_and_no_more() -> None:
@@ -393,9 +408,9 @@ def test_a_worker_has_its_time_to_boot_and_no_more() -> None:
     settle(roster)
     [member] = roster.members()
 
-    assert BOOT_LIMIT == roster.next_deadline(0.0, 30.0)
-    assert [] == list(roster.late(BOOT_LIMIT - 1, 30.0))
-    assert [(member, BOOT_LIMIT)] == list(roster.late(BOOT_LIMIT, 30.0))
+    assert BOOT_LIMIT == roster.next_deadline(0.0)
+    assert [] == list(roster.late(BOOT_LIMIT - 1))
+    assert [(member, BOOT_LIMIT)] == list(roster.late(BOOT_LIMIT))
 
 
 def test_a_worker_has_its_time_to_drain_and_no_more() -> None:
@@ -406,8 +421,8 @@ def test_a_worker_has_its_time_to_drain_and_no_more() -> None:
     roster.retired(member, 30.0, 60.0)
     member.heartbeat = 39.0
 
-    assert [] == list(roster.late(39.0, 30.0))
-    assert [(member, 30.0)] == list(roster.late(40.0, 30.0))
+    assert [] == list(roster.late(39.0))
+    assert [(member, 30.0)] == list(roster.late(40.0))
 
 
 def test_who_is_condemned_is_not_late_again() -> None:
@@ -416,7 +431,7 @@ def test_who_is_condemned_is_not_late_again() -> None:
     [member] = roster.members()
     roster.condemned(member, 31.0)
 
-    assert [] == list(roster.late(99.0, 30.0))
+    assert [] == list(roster.late(99.0))
     assert ["spawn 0"] == settle(roster, 31.0)
 
 
@@ -427,8 +442,8 @@ def test_when_the_master_slept_nobody_is_late() -> None:
     settle(roster)
     roster.forgive(1000.0, 990.0)
 
-    assert [] == list(roster.late(1000.0, 30.0))
-    assert 1030.0 == roster.next_deadline(1000.0, 30.0)
+    assert [] == list(roster.late(1000.0))
+    assert 1030.0 == roster.next_deadline(1000.0)
 
 
 def test_the_next_attempt_of_a_slot_is_a_deadline() -> None:
@@ -437,4 +452,4 @@ def test_the_next_attempt_of_a_slot_is_a_deadline() -> None:
     roster.slots[0].failures = 3
     roster.exited(roster.members()[0], 10.0)
 
-    assert 12.0 == roster.next_deadline(10.0, 30.0)
+    assert 12.0 == roster.next_deadline(10.0)

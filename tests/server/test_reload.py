@@ -137,3 +137,15 @@ def test_a_reload_during_another_one_waits_for_it(serve: Serve, tmp_path: Path) 
     server.wait_for_log("every worker is of generation 3")
 
     assert "every worker is of generation 2" in server.log
+
+
+def test_old_workers_keep_the_timeout_that_they_began_with(serve: Serve) -> None:
+    """A shorter one of the new settings ends none of their requests."""
+    server = serve("apps.slow:app", config="timeout = 60\n")
+    client = server.begin("/?5")
+    reload(server, "timeout = 2\n")
+    server.wait_for_log("every worker is of generation 2")
+    status = client.getresponse().status
+    client.close()
+
+    assert 200 == status

@@ -130,6 +130,7 @@ class Keeper:
         now = monotonic()
         limit = plan.config.boot_timeout or math.inf
         member = Member(task.slot, generation, 0, now, now + limit)
+        member.timeout = plan.config.timeout or math.inf
         member.candidate = task.candidate
         self.age += 1
         row = None
@@ -229,9 +230,7 @@ class Keeper:
         """Condemn who is late, and go on with those who are condemned."""
         self.exchange()  # the heartbeats of while we slept
         now = monotonic()
-        for member, seconds in list(
-            self.roster.late(now, self.premises.config.timeout)
-        ):
+        for member, seconds in list(self.roster.late(now)):
             forked = self.workers[member.pid]
             cause = why_late(member.state, seconds, forked.worker.cfg)
             if self.hurrying or member.unfit:
@@ -246,10 +245,9 @@ class Keeper:
 
     def next_deadline(self) -> float:
         """When ``keep`` or ``kill_late`` have something to do."""
-        timeout = self.premises.config.timeout
         points = [condemned.deadline for condemned in self.condemned.values()]
         points.append(self.molds.deadline)
-        return min([self.roster.next_deadline(monotonic(), timeout), *points])
+        return min([self.roster.next_deadline(monotonic()), *points])
 
     # --- Messages, and the end ------------------------------------------------------
 

@@ -60,6 +60,7 @@ class Member:
             once, since it serves nobody and perhaps hangs.
         since: when it came into its state.
         deadline: when it must have left it: to boot, to drain.
+        timeout: how long it may be silent; its own, whatever newer settings say.
         heartbeat: the last one that is known.
         admitted_at: when it was let accept.
     """
@@ -69,6 +70,7 @@ class Member:
     pid: int
     since: float
     deadline: float = math.inf
+    timeout: float = math.inf
     state: State = State.BOOTING
     due: str = ""
     candidate: bool = False

@@ -305,19 +305,12 @@ class Roster:
 
     # --- Who is late ----------------------------------------------------------------
 
-    def late(self, now: float, timeout: float) -> Iterator[tuple[Member, float]]:
-        """
-        Who has to be killed, and for how many seconds it has been silent.
-
-        Args:
-            now: the time.
-            timeout: how long a worker that serves or drains may be silent; 0 for
-                ever.
-        """
+    def late(self, now: float) -> Iterator[tuple[Member, float]]:
+        """Who has to be killed, and for how many seconds it has been silent."""
         for member in self.members():
-            if member.beats and timeout:
+            if member.beats:
                 silence = now - self._heard(member)
-                if silence > timeout:
+                if silence > member.timeout:
                     yield member, silence
                     continue
             if member.hurries and now >= member.deadline:
@@ -327,7 +320,7 @@ class Roster:
         """When we last knew that a worker lives."""
         return max(member.heartbeat, member.since, self._forgiven_at)
 
-    def next_deadline(self, now: float, timeout: float) -> float:
+    def next_deadline(self, now: float) -> float:
         """When somebody may be late, or a slot may have its next worker."""
         points = [math.inf]
         for slot in self.slots.values():
@@ -336,6 +329,6 @@ class Roster:
             for member in slot.members:
                 if member.hurries:
                     points.append(member.deadline)
-                if member.beats and timeout:
-                    points.append(self._heard(member) + timeout)
+                if member.beats:
+                    points.append(self._heard(member) + member.timeout)
         return min(points)
