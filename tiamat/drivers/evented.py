@@ -241,6 +241,10 @@ class EventedLoop(Sweeper):
             others_idle is None or bool(connection.http.requests) or not others_idle()
         )
 
+    def nobody_else(self) -> bool:
+        """Whether no other worker is idle, that would take a new connection."""
+        return self._others_idle is None or not self._others_idle()
+
     def watch(self, transport: SocketTransport, mask: int) -> None:
         """Wait for reading or for writing."""
         if transport.fileno in self._connections:

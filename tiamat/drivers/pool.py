@@ -14,7 +14,10 @@ milliseconds are long. For a second the pool is *eager*: who goes into the
 application wakes the next one first.
 
 When no thread is free the main thread leads: it reads, times out and writes for
-slow readers, and leaves new connections to other workers.
+slow readers, and leaves new connections to other workers. If none of those is idle
+either, it takes one for each request that a thread takes: else the connections that
+are here could keep all threads, and nobody else would ever be served. A pool whose
+threads are stuck takes none.
 
 Idle threads wait on a stack, so that few of many are in use and keep their caches.
 """
@@ -56,6 +59,7 @@ class Pool:
         size: How many requests may be in the application at a time.
         wakeup: Readable when the main thread is wanted.
         handle_wakeup: What it then does.
+        rows: Where each thread notes its request; as many as there are threads.
 
     Attributes:
         table: The lead lies here while the leader is in the application.
@@ -66,6 +70,7 @@ class Pool:
         dozing: The main thread sleeps until it is woken.
         leads: The main thread leads.
         summoned: The main thread leads from now on.
+        moves: A thread has taken a request since the main thread looked.
         ended: The threads are to end.
         failure: What ended a thread that should not end.
         served: Called in a thread that has served all there was for it.
@@ -77,6 +82,7 @@ class Pool:
         size: int,
         wakeup: Wakeup,
         handle_wakeup: Callable[[], object],
+        rows: Scoreboard | None = None,
     ) -> None:
         self.loop = loop
         self.size = size
@@ -90,10 +96,11 @@ class Pool:
         self.dozing = False
         self.leads = False
         self.summoned = False
+        self.moves = False
         self.ended = False
         self.failure: BaseException | None = None
         self.served: Callable[[], object] = bool
-        self._rows = Scoreboard(size)
+        self._rows = rows or Scoreboard(size)
         self._starting = threading.Lock()
         self._poll = select.poll()
         self._poll.register(wakeup, select.POLLIN)
@@ -227,7 +234,11 @@ class Pool:
                 self.call()
                 return
             loop.row.set_idle(False)
-            loop.pause()
+            if self.moves and loop.nobody_else():
+                loop.go_on()
+            else:
+                loop.pause()
+            self.moves = False
         loop.turn(timeout)
         if self.summoned:
             for _ in range(len(loop.queue)):

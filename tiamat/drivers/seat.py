@@ -141,6 +141,7 @@ class Seat:
             connection = self.pool.loop.queue.popleft()
         except IndexError:
             return False
+        self.pool.moves = True
         self.now = self.clock()
         self.serve(connection)
         self.row.end()

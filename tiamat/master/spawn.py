@@ -103,7 +103,7 @@ class Forked:
 
     def request_in_words(self, now: float) -> str:
         """What it has in the application: ``GET /path for 31.2 s``."""
-        request = self.row.request()
+        request = self.worker.request()
         if request is None:
             return NO_REQUEST
         method, path, begun = request

@@ -100,6 +100,10 @@ class Worker(GunicornNames):
         self.accepted = self.check_wanted = False
         self.reopen_wanted = False
         self._stop_at = math.inf
+        self.share()
+
+    def share(self) -> None:
+        """Make, before the fork, what the master shall see of the worker's memory."""
 
     @property
     def slow(self) -> float:
@@ -110,6 +114,17 @@ class Worker(GunicornNames):
     def name(self) -> str:
         """What the log calls it: ``worker 3 gen=2 pid=4711``."""
         return f"worker {self.slot} gen={self.generation} pid={self.pid or '?'}"
+
+    def request(self) -> tuple[str, str, float] | None:
+        """
+        The request that is in the application, or has been longest.
+
+        The master asks, too: what it has is the worker as it was before the fork.
+
+        Returns:
+            Method, target, and when it began.
+        """
+        return self.row.request()
 
     def __str__(self) -> str:
         return self.name

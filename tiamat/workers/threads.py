@@ -4,6 +4,7 @@ import select
 import sys
 import threading
 import traceback
+from operator import itemgetter
 from typing import ClassVar, Final
 
 from tiamat.drivers.pool import Pool
@@ -15,6 +16,7 @@ from tiamat.system.scoreboard import (
     REQUEST_AT,
     REQUESTS,
     SECONDS,
+    Scoreboard,
 )
 from tiamat.system.scoreboard import HEARTBEAT as HEARTBEAT_AT
 from tiamat.workers.check import PEER, SelfCheck
@@ -31,11 +33,27 @@ class ThreadsWorker(SyncWorker):
 
     The main thread runs nothing of the application's: it hears signals and the
     master, looks after the threads, and leads the loop when all are busy.
+
+    Attributes:
+        seats: The requests of the threads, in memory that the master sees, too; unless
+            a mold has forked the worker, or it was of no class yet.
     """
 
     multithread: ClassVar[bool] = True
     watched: ClassVar[bool] = False
     pool: Pool
+    seats: Scoreboard | None = None
+
+    def share(self) -> None:
+        """The requests of all threads."""
+        self.seats = Scoreboard(self.cfg.threads)
+
+    def request(self) -> tuple[str, str, float] | None:
+        """The oldest of all threads; else what ``Watch`` has noted last."""
+        seats = self.seats
+        rows = [seats.row(index) for index in range(seats.size)] if seats else []
+        found = [request for row in rows if (request := row.request()) is not None]
+        return min(found, key=itemgetter(2)) if found else super().request()
 
     def run(self) -> None:
         """Serve until told to stop, then drain."""
@@ -46,7 +64,9 @@ class ThreadsWorker(SyncWorker):
             self.handler(self.service.gateway.run),
             others_idle=self.row.idle_elsewhere,
         )
-        pool = self.pool = Pool(loop, self.cfg.threads, self.wakeup, self.handle_wakeup)
+        pool = self.pool = Pool(
+            loop, self.cfg.threads, self.wakeup, self.handle_wakeup, self.seats
+        )
         watch = Watch(self, pool)
         self.log.hold()  # the access lines of a turn leave in one write
         pool.served = self.log.flush
