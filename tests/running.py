@@ -3,6 +3,7 @@
 import contextlib
 import http.client
 import os
+import random
 import re
 import select
 import signal
@@ -273,6 +274,12 @@ def answer_of(connection: http.client.HTTPConnection) -> Answer:
     response = connection.getresponse()
     headers = {name.lower(): value for name, value in response.getheaders()}
     return Answer(response.status, headers, response.read().decode())
+
+
+def some_path(where: str = "/") -> str:
+    """As many seconds to take: mostly few, for one in twenty up to two."""
+    most = 0.1 if random.random() < 0.95 else 2.0
+    return f"{where}?{random.uniform(0.01, most):.3f}"
 
 
 class Load:

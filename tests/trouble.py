@@ -120,6 +120,7 @@ def kill_a_worker_that_drains(ground: Ground) -> None:
     """It finishes a request after a reload."""
     client = ground.server.begin("/?600")
     old = ground.server.workers()
+    ground.configure("max_surge = 2")  # else the second waits for the first
     ground.hang_up()
     ground.server.wait_for_log("retires: reload", WORKERS)
     for pid in old:
@@ -130,8 +131,10 @@ def kill_a_worker_that_drains(ground: Ground) -> None:
 
 def stop_a_worker(ground: Ground) -> None:
     """It hears nothing, and does nothing, for longer than ``timeout``."""
+    old = ground.server.workers()
     ground.configure("timeout = 2")
     ground.ask("reload", "--wait")
+    wait_until(lambda: not {*old} & {*ground.server.workers()}, "they have gone")
     os.kill(ground.worker(), signal.SIGSTOP)
     ground.server.wait_for_log("killed by SIGKILL: silent for")
 

@@ -1,7 +1,6 @@
 """All that is done to a server in a year, in some minutes, and nobody notices."""
 
 import os
-import random
 import re
 import signal
 import subprocess
@@ -15,7 +14,7 @@ from asking import ctl, workers_of
 from conftest import Serve
 from kinds import KINDS
 from masters import masters, named_in, stop_all
-from running import LIMIT, Load, Server, ended, wait_until
+from running import LIMIT, Load, Server, ended, some_path, wait_until
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
@@ -114,12 +113,6 @@ def begin(serve: Serve, tmp_path: Path, kind: str, wait: float) -> Course:
     )
     server.wait_for_log("serves", times=2)
     return Course(server, pidfile, control)
-
-
-def some_path() -> str:
-    """Most are short; one in twenty takes up to two seconds."""
-    most = 0.1 if random.random() < 0.95 else 2.0
-    return f"/?{random.uniform(0.01, most):.3f}"
 
 
 @contextmanager

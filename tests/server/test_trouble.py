@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -11,21 +12,29 @@ from asking import serve_all
 from conftest import Serve
 from kinds import KINDS
 from masters import pid_in
-from running import Load, Server, wait_until
+from running import Load, Server, some_path, wait_until
 from trouble import FAULTS, HERE, SETTINGS, WORKERS, Fault, Ground
 
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 
+FEW, MANY = 4, 40
+"""Clients, half of which keep their connections."""
+
+
 def cases() -> Iterator[ParameterSet]:
-    """Every fault with every class; most of them in soak only."""
+    """Every fault with every class and many clients in soak; here some, with few."""
     for name, fault in FAULTS.items():
+        if name in HERE:
+            yield pytest.param(fault, HERE[name], FEW, id=f"{name}-{HERE[name]}-few")
         for kind in KINDS:
-            marks = () if HERE.get(name) == kind else (pytest.mark.soak,)
-            yield pytest.param(fault, kind, marks=marks, id=f"{name}-{kind}")
+            marks = pytest.mark.soak
+            yield pytest.param(fault, kind, MANY, marks=marks, id=f"{name}-{kind}")
 
 
-def begin(serve: Serve, tmp_path: Path, fault: Fault, kind: str) -> Ground:
+def begin(
+    serve: Serve, tmp_path: Path, fault: Fault, kind: str, clients: int = FEW
+) -> Ground:
     """A server whose workers serve, and clients that are not there yet."""
     name, *flags = KINDS[kind]
     code = f"from apps.troubled import {name} as app"
@@ -42,7 +51,9 @@ def begin(serve: Serve, tmp_path: Path, fault: Fault, kind: str) -> Ground:
     for word in fault.expects:
         server.expect(word)
     server.wait_for_log("serves", times=WORKERS)
-    return Ground(server, code, pidfile, control, Load(server.address, "/wait?0.01"))
+    path = "/wait?0.01" if clients == FEW else partial(some_path, "/wait")
+    load = Load(server.address, path, clients)
+    return Ground(server, code, pidfile, control, load)
 
 
 def descriptors(server: Server) -> int:
@@ -62,14 +73,14 @@ def wait_until_as_before(ground: Ground, before: int) -> None:
 
 
 @linux
-@pytest.mark.parametrize(("fault", "kind"), [*cases()])
+@pytest.mark.parametrize(("fault", "kind", "clients"), [*cases()])
 def test_after_a_fault_all_is_as_before(
-    serve: Serve, tmp_path: Path, fault: Fault, kind: str
+    serve: Serve, tmp_path: Path, fault: Fault, kind: str, clients: int
 ) -> None:
     """
     Workers, zombies, descriptors, pid file, exit status; and a line says the cause.
     """
-    ground = begin(serve, tmp_path, fault, kind)
+    ground = begin(serve, tmp_path, fault, kind, clients)
     server = ground.server
     before = descriptors(server)
     with ground.load as load:
@@ -89,7 +100,7 @@ def test_after_a_fault_all_is_as_before(
 
 
 @linux
-@pytest.mark.parametrize("cycles", [2, pytest.param(50, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("cycles", [2, pytest.param(100, marks=pytest.mark.soak)])
 def test_the_master_has_no_descriptor_more_after_many_cycles(
     serve: Serve, tmp_path: Path, cycles: int
 ) -> None:
