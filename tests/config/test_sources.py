@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tiamat.config import Config
+from tiamat.config import Config, later
 from tiamat.errors import ConfigError
 
 
@@ -108,7 +108,6 @@ def test_the_application_comes_from_the_command_line_or_the_file(
         ("workesr = 2", "line 1: workesr is no setting; did you mean workers?"),
         ("Workers = 2", "line 1: Workers is no setting; did you mean workers?"),
         ("\ncolour = 1", "line 2: colour is no setting; begin its name with _ if"),
-        ("spew = True", "line 1: spew is a gunicorn setting that Tiamat does not"),
         ("config = 'x'", "line 1: config has no effect in the file"),
     ],
 )
@@ -135,7 +134,6 @@ def test_strange_names_in_a_file_get_a_warning(
         "def helper(): pass",
         "class Helper: pass",
         "reload = False",
-        "spew = None",
         "certfile = None",
         "def post_fork(server, worker): pass",
     ],
@@ -144,6 +142,20 @@ def test_what_a_file_needs_for_itself_gets_none(tmp_path: Path, text: str) -> No
     """Imports, helpers, and settings switched off are no slips."""
     (tmp_path / "tiamat.conf.py").write_text(text)
 
+    assert load(tmp_path).warnings == []
+
+
+def test_what_is_not_here_yet_gets_a_warning_if_it_is_wanted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Switched off is what we do."""
+    monkeypatch.setitem(later.FLAGS, "teleport", ("--teleport",))
+    path = tmp_path / "gunicorn.conf.py"
+    path.write_text("teleport = True")
+    (warning,) = load(tmp_path).warnings
+    path.write_text("teleport = None")
+
+    assert "line 1: teleport is a gunicorn setting that Tiamat does not" in warning
     assert load(tmp_path).warnings == []
 
 

@@ -41,3 +41,12 @@ def test_a_server_may_be_nameless() -> None:
     common.refresh(0)
 
     assert common.lines == b"Date: Thu, 01 Jan 1970 00:00:00 GMT\r\n"
+
+
+def test_a_server_may_have_no_calendar() -> None:
+    """Then there is a name only, or nothing."""
+    common, silent = CommonHeaders(b"a", dated=False), CommonHeaders(b"", dated=False)
+    common.refresh(0)
+    silent.refresh(0)
+
+    assert (b"Server: a\r\n", b"") == (common.lines, silent.lines)

@@ -75,6 +75,24 @@ def test_a_change_is_told_once(one: Child, tmp_path: Path) -> None:
         assert [str(path)] == heard(one)
 
 
+def test_a_pattern_matches_what_comes(tmp_path: Path) -> None:
+    """A new template is a change, as one that is edited or removed."""
+    pattern = str(tmp_path / "pages" / "**" / "*.html")
+    config = Config(reload=True, reload_extra_files=[pattern], chdir=str(tmp_path))
+    (tmp_path / "pages" / "deep").mkdir(parents=True)
+    old, new = tmp_path / "pages" / "a.html", tmp_path / "pages" / "deep" / "b.html"
+    old.touch()
+    with child(tmp_path, config=config) as one:
+        watched = Watch(one.worker)
+        assert [] == watched.changed()
+
+        new.touch()
+        (tmp_path / "pages" / "c.txt").touch()
+        assert [str(new)] == watched.changed()
+        old.unlink()
+        assert [str(old)] == watched.changed()
+
+
 def test_of_many_files_some_are_named(one: Child) -> None:
     """Another branch in the repository may change a thousand."""
     Watch(one.worker).tell([f"/{name}.py" for name in "edcba"])

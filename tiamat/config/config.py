@@ -6,11 +6,10 @@ import os
 import pwd
 import sys
 from collections.abc import Mapping, Sequence
-from importlib.util import find_spec
 from types import FunctionType
 from typing import NoReturn
 
-from tiamat.config import http2
+from tiamat.config import environment, http2
 from tiamat.config.accepted import INSTEAD, Accepted
 from tiamat.config.asgi import ASGI
 from tiamat.config.debugging import Debugging
@@ -199,10 +198,12 @@ class Config(
                 " what the application prints goes to the standard error already"
             )
         self.note_without_effect()
-        if self.reload and not find_spec("watchfiles"):
+        environment.from_file(self)  # what is wrong with it is said now
+        if (self.logconfig or "").endswith((".json", ".yaml", ".yml")):
             self.refuse(
-                "reload",
-                "needs the package watchfiles: pip install 'tiamat-server[standard]'",
+                "logconfig",
+                "is no file of logging.config.fileConfig; --log-config-json reads"
+                " JSON, and logconfig_dict, in the configuration file, is all else",
             )
         if self.max_surge == self.max_unavailable == 0:
             self.refuse(
@@ -239,10 +240,9 @@ class Config(
         for directory in reversed(directories):
             if directory not in sys.path:
                 sys.path.insert(0, directory)
-        pairs = [variable.partition("=") for variable in self.raw_env]
-        self.hidden = {name: os.environ.get(name) for name, _, _ in pairs}
-        for name, _, value in pairs:
-            os.environ[name] = value
+        wanted = environment.variables(self)
+        self.hidden = {name: os.environ.get(name) for name in wanted}
+        os.environ.update(wanted)
 
     def leave(self) -> None:
         """Undo what ``enter`` did to the environment, before other settings come."""

@@ -16,8 +16,9 @@ class Debugging(Section):
 
             Watched are the modules that a worker has loaded, the configuration file and
             `reload_extra_files`. An application that can't be loaded is no end: its
-            traceback is served as a page until the next change. Needs the package
-            `watchfiles`. See reload.md.
+            traceback is served as a page until the next change. With the package
+            `watchfiles` changes are noticed at once, without it within a second. See
+            reload.md.
         """,
     )
     reload_engine = Setting(
@@ -38,7 +39,18 @@ class Debugging(Section):
         help="""
             One more file to watch under `reload`: a template, say, or a setting.
 
-            Relative to `chdir`. Repeat the flag for several.
+            Relative to `chdir`. It may be a pattern, `templates/**/*.html`, which new
+            files match, too. Repeat the flag for several.
+        """,
+    )
+    spew = Setting(
+        "--spew",
+        type=kinds.switch,
+        default=False,
+        help="""
+            Write every line of Python that a worker executes to the standard error.
+
+            To see where it hangs, when all else fails; it is very slow.
         """,
     )
 

@@ -21,7 +21,6 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "protocol": ("--protocol",),
     "raw_paste_global_conf": ("--paste-global",),
     "reuse_port": ("--reuse-port",),
-    "spew": ("--spew",),
     "ssl_context": (),
     "ssl_version": ("--ssl-version",),
     "statsd_host": ("--statsd-host",),

@@ -55,6 +55,18 @@ class Mechanics(Section):
             Repeat the flag for several.
         """,
     )
+    env_file = Setting(
+        "--env-file",
+        type=kinds.optional(kinds.path),
+        default=None,
+        help="""
+            A file of variables for the application's environment, `NAME=VALUE` each.
+
+            Lines that begin with `#` are comments; values may be in quotes. What the
+            environment has already is stronger, and `raw_env` is strongest. Relative to
+            where the command was given; read again on a reload.
+        """,
+    )
     reexec_mode = Setting(
         "--reexec-mode",
         type=kinds.one_of("manual", "auto"),

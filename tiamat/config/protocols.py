@@ -27,6 +27,27 @@ class Protocols(Section):
             `fast` and `python` mean `httptools` and `h11`.
         """,
     )
+    server_header = Setting(
+        "--no-server-header",
+        type=kinds.switch,
+        default=True,
+        help="""
+            Responses have `Server: tiamat`, unless the application says another one.
+
+            The flag, or False in a file, leaves it out.
+        """,
+    )
+    date_header = Setting(
+        "--no-date-header",
+        type=kinds.switch,
+        default=True,
+        help="""
+            Responses have a `Date`, unless the application says another one.
+
+            The flag, or False in a file, leaves it out, for a proxy that adds one
+            (RFC 9110, 6.6.1, wants one of who has a clock).
+        """,
+    )
     header_map = Setting(
         "--header-map",
         type=kinds.one_of("drop", "refuse", "dangerous"),

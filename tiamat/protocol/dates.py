@@ -53,10 +53,11 @@ class CommonHeaders:
     Made once a second by whoever has a clock, and read by everyone.
     """
 
-    __slots__ = ("lines", "second", "server")
+    __slots__ = ("dated", "lines", "second", "server")
 
-    def __init__(self, server: bytes) -> None:
+    def __init__(self, server: bytes, *, dated: bool = True) -> None:
         self.server = server
+        self.dated = dated
         self.second = -1
         self.lines = b""
 
@@ -64,7 +65,6 @@ class CommonHeaders:
         """Tell which second (since 1970) it is now."""
         if second != self.second:
             self.second = second
-            self.lines = b"%sDate: %s\r\n" % (
-                b"Server: %s\r\n" % self.server if self.server else b"",
-                http_date(second),
-            )
+            name = b"Server: %s\r\n" % self.server if self.server else b""
+            date = b"Date: %s\r\n" % http_date(second) if self.dated else b""
+            self.lines = name + date

@@ -76,7 +76,7 @@ class ASGIWorker(Worker):
             state=self.lifespan.state,
         )
         gateway = ASGIGateway(
-            self.app, make_common(), self.log, scopes,
+            self.app, make_common(cfg), self.log, scopes,
             stopping=lambda: not self.alive,
         )  # fmt: skip
         parts = common_parts(self, trust, scopes.behind)

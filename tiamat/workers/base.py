@@ -185,6 +185,10 @@ class Worker(GunicornNames):
         hooks.must(self.cfg, "post_fork", self.server, self)
         self.init_process()
         Helper(self).start()
+        if self.cfg.spew:
+            from tiamat.workers import spew
+
+            spew.begin()
         if self.cfg.reload:
             from tiamat.workers import developing
 

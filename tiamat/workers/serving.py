@@ -37,7 +37,7 @@ def make_service(worker: Worker, *, multithread: bool = False) -> WSGIService:
     trust = make_trust(cfg, "none")  # as gunicorn
     gateway = WSGIGateway(
         worker.app,
-        make_common(),
+        make_common(cfg),
         worker.log,
         sendfile=cfg.sendfile,
         stopping=lambda: not worker.alive,
@@ -95,9 +95,10 @@ def make_opener(worker: Worker, behind: Behind) -> Opener | None:
     )
 
 
-def make_common() -> CommonHeaders:
+def make_common(cfg: Config) -> CommonHeaders:
     """The headers of every response, fresh."""
-    common = CommonHeaders(b"tiamat")
+    name = b"tiamat" if cfg.server_header else b""
+    common = CommonHeaders(name, dated=cfg.date_header)
     common.refresh(int(time.time()))
     return common
 

@@ -184,7 +184,7 @@ def serve(
     process.set_privileges(config.user, config.group, initgroups=config.initgroups)
     process.set_title(f"tiamat: status [{config.proc_name or config.app}]")
     master = Master(channel)
-    gateway = WSGIGateway(Status(board, master), make_common(), log)
+    gateway = WSGIGateway(Status(board, master), make_common(config), log)
     service = WSGIService(
         gateway=gateway,
         environs=Environs(),

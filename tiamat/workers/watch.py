@@ -14,6 +14,7 @@ to look: they are not told of for some mounts, nor while more directories are ad
 """
 
 import contextlib
+import glob
 import os
 import sys
 import sysconfig
@@ -22,7 +23,10 @@ import traceback
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from watchfiles import watch
+try:
+    from watchfiles import watch
+except ImportError:  # then dates alone tell
+    from tiamat.workers.polling import watch  # type: ignore[assignment]
 
 from tiamat.system.messages import Changed
 from tiamat.system.unpatched import unpatched
@@ -54,6 +58,7 @@ class Watch:
     Attributes:
         dates: of all files that are watched.
         listed: directories whose Python files are among them.
+        patterns: of files that may come to be; all that they match are among them.
         failed: whether the application can't be loaded.
     """
 
@@ -65,13 +70,21 @@ class Watch:
         self.dates: dict[str, Date] = {}
         self.listed: set[str] = set()
         config = [cfg.sources.path] if cfg.sources.path else []
-        for path in [*config, *cfg.reload_extra_files]:
-            self.add(os.path.abspath(path))
+        extra = [os.path.abspath(path) for path in cfg.reload_extra_files]
+        self.patterns = [path for path in extra if glob.has_magic(path)]
+        for path in [*config, *extra, *self.matching()]:
+            if path not in self.patterns:
+                self.add(os.path.abspath(path))
 
     def add(self, path: str) -> None:
         """Watch one more file; it need not exist yet."""
         if path not in self.dates:
             self.dates[path] = date(path)
+
+    def matching(self) -> list[str]:
+        """The files that are there for the patterns."""
+        found = (glob.glob(pattern, recursive=True) for pattern in self.patterns)
+        return [path for paths in found for path in paths if os.path.isfile(path)]
 
     def add_modules(self) -> None:
         """Watch the files of all modules that were loaded meanwhile."""
@@ -155,6 +168,8 @@ class Watch:
     def changed(self) -> list[str]:
         """The files with another date than before."""
         found = self.new_neighbours() if self.failed else []
+        for path in self.matching():
+            self.dates.setdefault(path, (0, 0))  # one that is new has changed
         for path, before in list(self.dates.items()):
             now = date(path)
             if now != before:
