@@ -251,8 +251,12 @@ def test_a_slow_request_is_logged_with_its_stack(
 def test_a_master_that_is_killed_during_a_reload_leaves_nobody(
     serve_text: Callable[..., Server], serve: Serve
 ) -> None:
-    """Neither the old workers nor the one that imports; a new start succeeds."""
-    server = serve_text(WAITS, bind="127.0.0.1:0")
+    """
+    Neither the old workers nor the one that imports; a new start succeeds.
+
+    Who has not served anybody yet has nothing to finish.
+    """
+    server = serve_text(WAITS, "--graceful-timeout=600", bind="127.0.0.1:0")
     address = server.address
     server.wait_for_log("serves")
     (server.directory / "wait").touch()

@@ -12,6 +12,7 @@ greenlet would stand still with the hub.
 import math
 import os
 import select
+import signal
 import sys
 import threading
 import time
@@ -165,6 +166,8 @@ class Helper:
         worker.log.warning("%s: the master is gone; finishing and leaving", worker)
         worker.mailbox.put_end()
         worker.drain(final=True)
+        if not worker.booted:  # there is nothing to finish, and nobody to wait for it
+            os.kill(os.getpid(), signal.SIGTERM)
         self.sleep(QUEUE)
         worker.close_listeners()
         self.sleep(max(0.0, worker.deadline() - time.monotonic()) + GRACE)
