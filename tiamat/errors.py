@@ -24,6 +24,10 @@ class BindError(TiamatError):
     """An address can't be listened on."""
 
 
+class TLSError(TiamatError):
+    """A certificate, its key, or another part of TLS can't be used."""
+
+
 class StartupError(TiamatError):
     """The application failed while it was imported or started."""
 

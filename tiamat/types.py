@@ -1,6 +1,7 @@
 """Names that everyone shares: what WSGI and ASGI hand around."""
 
 from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Protocol, TypeAlias
 
@@ -35,3 +36,25 @@ ASGIApp: TypeAlias = Callable[
     [Scope, Callable[[], Awaitable[Message]], Callable[[Message], Awaitable[None]]],
     Awaitable[None],
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class TLSDetails:
+    """
+    What a TLS handshake has settled.
+
+    Attributes:
+        version: as OpenSSL names it: ``TLSv1.3``.
+        cipher: the same.
+        cipher_number: of the cipher, in IANA's table; None if unknown.
+        server_cert: the certificate that we have shown, PEM; None if unknown.
+        client_chain: those that the client has shown, PEM, its own first.
+        client_name: whose it is, as RFC 4514 writes it; None if there is none.
+    """
+
+    version: str
+    cipher: str
+    cipher_number: int | None = None
+    server_cert: str | None = None
+    client_chain: tuple[str, ...] = ()
+    client_name: str | None = None

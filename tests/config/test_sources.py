@@ -179,15 +179,6 @@ def test_imported_values_and_hooks_are_settings(
     monkeypatch.delitem(sys.modules, "tiamat_test_shared")
 
 
-@pytest.mark.parametrize("name", ["certfile", "keyfile"])
-def test_tls_is_never_left_out_with_a_warning_only(tmp_path: Path, name: str) -> None:
-    """Who has set a certificate must not be served in clear text."""
-    (tmp_path / "gunicorn.conf.py").write_text(f"{name} = 'x'")
-
-    with pytest.raises(ConfigError, match=f"gunicorn.conf.py, line 1: {name} is a"):
-        load(tmp_path)
-
-
 @pytest.mark.parametrize(
     ("words", "environ", "file", "complaint"),
     [

@@ -14,7 +14,7 @@ def worker(tmp_path: Path, *flags: str) -> Any:
     """Something with the settings and the application of a worker."""
     config = Config.load([*flags, "app:app"], {}, str(tmp_path))
     log = Log()
-    return SimpleNamespace(cfg=config, log=log, app=lambda environ, start: [])
+    return SimpleNamespace(cfg=config, log=log, app=lambda *_: [], security=None)
 
 
 def test_settings_become_limits_and_timeouts(tmp_path: Path) -> None:

@@ -56,6 +56,7 @@ def check(config: Config, load_worker_class: ClassLoader) -> list[Finding]:
         *check_parser(config),
         *check_loop(config),
         *check_log(config),
+        *check_tls(config),
         *check_addresses(config),
         *check_status(config),
         *check_files(config),
@@ -139,6 +140,24 @@ def check_log(config: Config) -> Iterator[Finding]:
     name = named.logging_setting(config)
     if config.values[name] and (result := in_child(name, attempt, 30.0)):
         yield trouble(config, name, f"is no logging configuration: {result}")
+
+
+def check_tls(config: Config) -> Iterator[Finding]:
+    """Certificates and keys can be used."""
+    if not config.is_ssl:
+        return
+
+    def attempt() -> str:
+        from tiamat.config.contexts import make_context
+
+        try:
+            make_context(config)
+        except TiamatError as error:
+            return str(error)
+        return ""
+
+    if result := in_child("making a TLS context", attempt, 30.0):
+        yield Finding(result)
 
 
 def check_addresses(config: Config) -> Iterator[Finding]:

@@ -23,6 +23,8 @@ from tiamat.config.mechanics import Mechanics
 from tiamat.config.processes import Processes
 from tiamat.config.protocols import Protocols
 from tiamat.config.sources import Sources, mtime
+from tiamat.config.tls import TLS
+from tiamat.config.tls import finish as finish_tls
 from tiamat.errors import ConfigError
 from tiamat.system.private_socket import usual_path
 
@@ -37,6 +39,7 @@ class Config(
     ASGI,
     HTTP2,
     Protocols,
+    TLS,
     Limits,
     Processes,
     Listening,
@@ -191,6 +194,7 @@ class Config(
             self.refuse("chdir", "is no directory")
         if "user" in self.origins:
             self.finish_user()
+        finish_tls(self)
         if self.capture_output and self.errorlog == "-":
             where = self.origin("capture_output")
             self.warnings.append(

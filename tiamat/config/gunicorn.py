@@ -99,12 +99,12 @@ proc_name: same.
 default_proc_name: not here.
 
 keyfile: same.
-certfile: better. One that can't be used ends the start.
+certfile: better. It may be several; one that can't be used ends the start.
 ssl_version: not here. The `ssl_context` hook says which versions of TLS there are; no
   effect in gunicorn either.
 cert_reqs: same.
 ca_certs: same.
-suppress_ragged_eofs: not here. A connection that ends without TLS's goodbye is an end.
+suppress_ragged_eofs: better. `--suppress-ragged-eofs=false` switches it off.
 do_handshake_on_connect: not here. A handshake keeps nobody waiting but its client.
 ciphers: same.
 
@@ -176,7 +176,7 @@ child_exit: better. Also after a boot that failed.
 worker_exit: better. In the worker only, never in the master.
 nworkers_changed: better. Only when the number has changed.
 on_exit: better. Also when the server could not start its workers.
-ssl_context: better. Called once per worker, not once per connection.
+ssl_context: better. Once per worker and for new files, not once per connection.
 """
 
 LINE: Final = re.compile(

@@ -8,24 +8,15 @@ done, instead of "unknown setting".
 from typing import Final
 
 FLAGS: Final[dict[str, tuple[str, ...]]] = {
-    "ca_certs": ("--ca-certs",),
-    "cert_reqs": ("--cert-reqs",),
-    "certfile": ("--certfile",),
-    "ciphers": ("--ciphers",),
     "disable_redirect_access_to_syslog": ("--disable-redirect-access-to-syslog",),
-    "do_handshake_on_connect": ("--do-handshake-on-connect",),
     "dogstatsd_tags": ("--dogstatsd-tags",),
     "enable_backlog_metric": ("--enable-backlog-metric",),
-    "keyfile": ("--keyfile",),
     "paste": ("--paste", "--paster"),
     "protocol": ("--protocol",),
     "raw_paste_global_conf": ("--paste-global",),
     "reuse_port": ("--reuse-port",),
-    "ssl_context": (),
-    "ssl_version": ("--ssl-version",),
     "statsd_host": ("--statsd-host",),
     "statsd_prefix": ("--statsd-prefix",),
-    "suppress_ragged_eofs": ("--suppress-ragged-eofs",),
     "syslog": ("--log-syslog",),
     "syslog_addr": ("--log-syslog-to",),
     "syslog_facility": ("--log-syslog-facility",),
@@ -37,17 +28,8 @@ NAMES: Final = {flag: name for name, flags in FLAGS.items() for flag in flags}
 
 WORDS: Final = "is a gunicorn setting that Tiamat does not have yet"
 
-_TLS: Final = "let a proxy in front do TLS"
-
-FATAL: Final[dict[str, str]] = {
-    "certfile": _TLS,
-    "keyfile": _TLS,
-    "ssl_context": _TLS,
-}
-"""
-Those that can't be left out with a warning, and what to do instead: who asks for
-TLS must not be served in clear text.
-"""
+FATAL: Final[dict[str, str]] = {}
+"""Those that can't be left out with a warning, and what to do instead."""
 
 
 def complaint(name: str, shown: str) -> str:

@@ -73,9 +73,13 @@ class Acceptor:
 
     def _base(self, sock: socket.socket) -> Environ:
         name = sock.getsockname()
-        if isinstance(name, tuple):
-            return self.service.environs.base(name[0], str(name[1]), "http")
-        return self.service.environs.base("localhost", "", "http")
+        host, port = name[:2] if isinstance(name, tuple) else ("localhost", "")
+        secure = self.service.security is not None
+        scheme = "https" if secure else "http"
+        base = self.service.environs.base(host, str(port), scheme)
+        if secure:
+            base["HTTPS"] = "on"
+        return base
 
     # What a loop does
 

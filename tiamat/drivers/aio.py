@@ -127,7 +127,7 @@ class AioServer:
         self.had_enough: Callable[[], object] = lambda: None
         self.spawn = make_spawn(loop)
         self.acceptor = AioAcceptor(
-            listeners, service, loop, self.connections, partial(AioConnection, self)
+            listeners, service, loop, self.connections, partial(self._kind(), self)
         )
         self.acceptor.arrived = self._look_whether_empty
         self.acceptor.joins = self.opened
@@ -139,6 +139,14 @@ class AioServer:
         self._emptied: asyncio.Future[None] | None = None
 
     # Accepting
+
+    def _kind(self) -> type[AioConnection]:
+        """The class of connections."""
+        if self.service.security is None:
+            return AioConnection
+        from tiamat.drivers.aio_tls import SecureAioConnection
+
+        return SecureAioConnection
 
     def accept(self) -> None:
         """
@@ -243,6 +251,8 @@ class AioServer:
         for connection in list(self.connections):
             connection.sweep(now)
         self._look_at_running(now)
+        if self.service.security is not None:
+            self.service.security.look(now)
         self.row.times[QUEUED] = self.acceptor.waited()
         if not self.waiting:
             self._watch_listeners()

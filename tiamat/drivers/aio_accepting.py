@@ -125,7 +125,8 @@ class AioAcceptor:
         """Serve an accepted socket, which does not block."""
         make = partial(self._make, base, name)
         arriving = asyncio.ensure_future(
-            self._loop.connect_accepted_socket(make, sock), loop=self._loop
+            self._loop.connect_accepted_socket(make, sock, **self._tls()),
+            loop=self._loop,
         )
         self.arriving.add(arriving)
         arriving.add_done_callback(self._arrived)
@@ -151,6 +152,17 @@ class AioAcceptor:
         if opening in self._connections:
             self._loop.remove_reader(opening.fileno)
             self.leaves(opening)
+
+    def _tls(self) -> dict[str, Any]:
+        """What the loop has to know of TLS."""
+        security = self._service.security
+        if security is None:
+            return {}
+        return {
+            "ssl": security.context,
+            "ssl_handshake_timeout": self._service.timeouts.header,
+            "ssl_shutdown_timeout": self._service.timeouts.linger,
+        }
 
     def waited(self) -> float:
         """

@@ -8,7 +8,6 @@ is with the kernel when ``write`` returns. Whoever waits lets others run meanwhi
 """
 
 import math
-import os
 import socket
 from bisect import bisect_left
 from contextlib import suppress
@@ -16,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tiamat.drivers.incoming import BODY_READ_SIZE, drain, receive_more
+from tiamat.drivers.outgoing import send_part
 from tiamat.drivers.queued import QueuedConnection
 from tiamat.drivers.transport import IDLE, WRITE, Wait
 from tiamat.gateways.faults import method_and_path
@@ -221,7 +221,7 @@ class BlockingConnection(QueuedConnection):
         timeout = loop.service.timeouts.write
         while count and not self.broken:
             try:
-                sent = os.sendfile(self.fileno, fileno, offset, min(count, _SENDFILE))
+                sent = send_part(self.sock, fileno, offset, min(count, _SENDFILE))
             except BlockingIOError:
                 self.wait_for(OUT, WRITE, loop.clock() + timeout)
                 continue

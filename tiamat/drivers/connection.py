@@ -258,6 +258,8 @@ class EventedConnection(SocketTransport):
         """The peer took something: send more."""
         out = self.out
         if out is None:
+            if self.sock.flush():  # type: ignore[attr-defined]
+                self.loop.watch(self, IN)  # a handshake's bytes are sent
             return
         self.wait_until(WRITE, self.loop.service.timeouts.write)
         try:
@@ -287,7 +289,13 @@ class EventedConnection(SocketTransport):
         if self.wait in (HEAD, BODY) and begun:
             self.refuse(408)
         else:
-            self.abort()
+            self.part()
+
+    def part(self) -> None:
+        """Close where nothing is under way; who speaks TLS says so."""
+        if not self.broken and (farewell := getattr(self.sock, "farewell", None)):
+            farewell()
+        self.abort()
 
     def close_slowly(self) -> None:
         """
@@ -297,11 +305,9 @@ class EventedConnection(SocketTransport):
         then lose our response (RFC 9112, 9.6). So: end our side, read what
         still comes, bounded by a deadline, while others are served.
         """
-        if self.broken or self.http.eof:
-            self.abort()
-            return
-        if self.http.error is None and self.http.empty_behind:
-            self.abort()
+        http = self.http
+        if self.broken or http.eof or (http.error is None and http.empty_behind):
+            self.part()
             return
         try:
             self.sock.shutdown(socket.SHUT_WR)

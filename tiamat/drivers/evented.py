@@ -72,6 +72,9 @@ class EventedLoop(Sweeper):
         self.environ = service.environs.make
         self.reports = service.finished is not None
         self._wakeups: dict[int, Callable[[], object]] = {}
+        self._connect: Callable[..., EventedConnection] = self.connection_class
+        if service.security is not None:
+            self._connect = service.security.connect(self.connection_class)
         self.refresh_at = 0.0
 
     def make_poller(self) -> Poller:
@@ -214,7 +217,7 @@ class EventedLoop(Sweeper):
 
     def adopt(self, sock: socket.socket, address: Any, base: Environ) -> None:
         """Serve an accepted socket, which does not block."""
-        connection = self.connection_class(self, sock, peer_of(address), base)
+        connection = self._connect(self, sock, peer_of(address), base)
         fileno = connection.fileno
         self._connections[fileno] = connection
         self._poller.register(fileno, IN)

@@ -20,6 +20,20 @@ MEMORY: Final = 65536
 _SLICE: Final = 262144
 
 
+def send_part(sock: socket.socket, fileno: int, offset: int, count: int) -> int:
+    """
+    Send a part of a file: the kernel does, or who stands before the socket (TLS).
+
+    Returns:
+        How many bytes were sent; 0 if the file has none there.
+    """
+    ours = getattr(sock, "send_part", None)
+    if ours is None:
+        return os.sendfile(sock.fileno(), fileno, offset, count)
+    sent: int = ours(fileno, offset, count)
+    return sent
+
+
 class FileSlice:
     """A part of an open file that is to be sent; owns its descriptor or borrows it."""
 
@@ -113,9 +127,7 @@ class Outgoing:
         return not queue
 
     def _send_slice(self, sock: socket.socket, part: FileSlice) -> None:
-        sent = os.sendfile(
-            sock.fileno(), part.fileno, part.offset, min(part.count, _SLICE)
-        )
+        sent = send_part(sock, part.fileno, part.offset, min(part.count, _SLICE))
         if not sent:
             raise OSError("the file became shorter while it was sent")
         part.offset += sent

@@ -73,6 +73,7 @@ class Service:
 
     Attributes:
         opener: What stands before a connection's first byte; None is nothing.
+        security: What makes TLS of them; None is plain text.
     """
 
     log: Log
@@ -85,6 +86,7 @@ class Service:
     response_spool_limit: int = 64 << 20
     limit_connections: int = 0
     opener: Opener | None = None
+    security: Any = None
 
 
 @dataclass(slots=True, kw_only=True)

@@ -94,7 +94,7 @@ class Sweeper(Acceptor):
         self._swept_at = now
         self.resume_accepting()
         self.probe_again()
-        self._sweep_openings()
+        self._look_at_new()
         late = []
         for connection in list(self._connections.values()):
             if connection.wait is IDLE and not connection.taken:
@@ -116,7 +116,10 @@ class Sweeper(Acceptor):
             if connection.fileno not in speaking or connection.wait is LINGER:
                 connection.expire()
 
-    def _sweep_openings(self) -> None:
+    def _look_at_new(self) -> None:
+        """Openings that last too long, and certificates for who comes next."""
+        if self.service.security is not None:
+            self.service.security.look(self.now)
         for opening in list(self.openings):
             opening.sweep(self.now)
 

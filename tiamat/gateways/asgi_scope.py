@@ -119,7 +119,12 @@ class Scopes:
         if trust is not None and not trust.names.isdisjoint(fields):
             self._believe(trust, request, scope, client)
         if b"te" in fields and b"trailers" in fields[b"te"].lower():
-            scope["extensions"] = _WITH_TRAILERS
+            extensions = base["extensions"]
+            scope["extensions"] = (
+                _WITH_TRAILERS
+                if extensions is _EXTENSIONS
+                else {**extensions, "http.response.trailers": {}}
+            )
         return scope
 
     def websocket(
@@ -136,6 +141,8 @@ class Scopes:
         scope["type"] = "websocket"
         scope["scheme"] = "wss" if scope["scheme"] == "https" else "ws"
         scope["extensions"] = {"websocket.http.response": {}}
+        if "tls" in base["extensions"]:
+            scope["extensions"]["tls"] = base["extensions"]["tls"]
         offered = request.fields.get(b"sec-websocket-protocol", b"")
         names = (name.strip() for name in offered.decode("latin-1").split(","))
         scope["subprotocols"] = [name for name in names if name]

@@ -50,7 +50,10 @@ def status(arbiter: "Arbiter") -> Answer:
             "pid": premises.pid,
             "seconds": now - arbiter.control.began,
             "application": premises.config.app,
-            "listeners": [listener.url for listener in premises.plan.listeners.all],
+            "listeners": [
+                listener.url_by(premises.config.scheme)
+                for listener in premises.plan.listeners.all
+            ],
             "target": roster.target,
             "serving": serving,
             "generation": roster.generation,

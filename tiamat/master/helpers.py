@@ -49,7 +49,7 @@ def facts(arbiter: "Arbiter") -> dict[str, Any]:
     """What the master knows beside the scoreboard, as JSON takes it."""
     age = monotonic() - arbiter.control.began
     lengths = {
-        listener.url: backlog.length(listener.sock)
+        listener.url_by(arbiter.premises.config.scheme): backlog.length(listener.sock)
         for listener in arbiter.premises.plan.listeners.all
         if listener.fileno() >= 0
     }

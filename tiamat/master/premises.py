@@ -117,7 +117,7 @@ class Premises:
             "Tiamat %s on Python %s, pid %d", tiamat.__version__, version, self.pid
         )
         for listener in self.plan.listeners.all:
-            log.info("listening on %s", listener.url)
+            log.info("listening on %s", listener.url_by(config.scheme))
         log.info("serving %s with %s", config.app, config.workers_in_words)
         if self.log_is_elsewhere:
             for warning in config.warnings:  # else the command has said it here
@@ -196,10 +196,11 @@ class Premises:
         if self.succession.alone:
             removed.refuse_new()
         for listener in removed.all:
-            self.log.info("no longer listening on %s", listener.url)
+            url = listener.url_by(before.config.scheme)
+            self.log.info("no longer listening on %s", url)
         removed.close(unlink=self.succession.alone)
         for listener in plan.listeners.without(before.listeners).all:
-            self.log.info("listening on %s", listener.url)
+            self.log.info("listening on %s", listener.url_by(plan.config.scheme))
         for warning in plan.config.warnings:
             self.log.warning("%s", warning)
         for module in plan.config.changed_modules():

@@ -68,7 +68,11 @@ class Listener:
     @property
     def url(self) -> str:
         """The address for people: ``http://127.0.0.1:8000``, ``unix:/run/x (name)``."""
-        url = self.text if self.text.startswith("unix:") else f"http://{self.text}"
+        return self.url_by("http")
+
+    def url_by(self, scheme: str) -> str:
+        """The same, with another scheme."""
+        url = self.text if self.text.startswith("unix:") else f"{scheme}://{self.text}"
         return f"{url} ({self.name})" if self.name else url
 
     def fileno(self) -> int:

@@ -84,8 +84,9 @@ class ASGIWorker(Worker):
         timeouts: Timeouts = parts["timeouts"]
         timeouts.slow = self.slow
         timeouts.request = cfg.request_timeout or FOREVER
+        scheme = "http" if self.security is None else "https"
         bases = {
-            listener.sock.fileno(): scopes.base(server_of(listener.sock), "http")
+            listener.sock.fileno(): scopes.base(server_of(listener.sock), scheme)
             for listener in self.listeners
         }
         service = ASGIService(gateway=gateway, bases=bases, **parts)

@@ -33,10 +33,12 @@ from tiamat.workers.gunicorn_names import GunicornNames
 from tiamat.workers.helper import Helper
 from tiamat.workers.init import WorkerInit
 from tiamat.workers.mailbox import Mailbox
+from tiamat.workers.tls import make_security
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tiamat.drivers.security import Security
     from tiamat.workers.check import SelfCheck
 
 
@@ -56,6 +58,7 @@ class Worker(GunicornNames):
         app: the application; None until it is loaded.
         sockets: the listeners. ``listeners`` is the same.
         row: its own, in the scoreboard.
+        security: what makes TLS of connections; None if they are plain text.
         alive: whether it goes on; False from the moment it shall stop.
         booted: whether it has loaded the application.
         aborted: whether the master has condemned it.
@@ -85,6 +88,7 @@ class Worker(GunicornNames):
         self.server = init.server
         self.channel = init.channel
         self.stacks = init.stacks
+        self.security: Security | None = None
         self.ppid = os.getpid()
         self.pid = 0
         self.app: Any = None
@@ -203,8 +207,14 @@ class Worker(GunicornNames):
         self.send(Ready())
 
     def init_process(self) -> None:
-        """Drop privileges, take the process's name."""
+        """
+        Drop privileges, take the process's name. Keys are read before.
+
+        Raises:
+            TLSError: one of them can't be used.
+        """
         cfg = self.cfg
+        self.security = make_security(cfg, self.log)
         process.set_privileges(cfg.user, cfg.group, initgroups=cfg.initgroups)
         process.set_title(f"tiamat: {self.name} [{cfg.proc_name or cfg.app}]")
         random.seed()  # else every worker throws the same dice

@@ -72,6 +72,7 @@ def common_parts(worker: Worker, trust: Trust, behind: Behind) -> dict[str, Any]
         "finished": make_finished(worker),
         "spool_directory": cfg.tmp_upload_dir,
         "response_spool_limit": cfg.response_spool_limit,
+        "security": worker.security,
         "limit_connections": cfg.limit_connections
         or max(_FEWEST, open_files() - _RESERVED),
         "opener": make_opener(worker, behind),

@@ -1,0 +1,29 @@
+"""From settings to TLS: read before a worker gives up its privileges."""
+
+from typing import TYPE_CHECKING
+
+from tiamat.config import Config
+from tiamat.observe.log import Log
+
+if TYPE_CHECKING:  # loads ssl, which a plain worker does without
+    from tiamat.drivers.security import Security
+
+
+def make_security(cfg: Config, log: Log) -> "Security | None":
+    """
+    What the connections of a worker need for TLS; None if they are to have none.
+
+    Raises:
+        TLSError: a file can't be used.
+    """
+    if not cfg.is_ssl:
+        return None
+    from tiamat.config.contexts import make_context
+    from tiamat.drivers.security import Security
+
+    return Security(
+        lambda: make_context(cfg),
+        cfg.tls_files,
+        log,
+        ragged=cfg.suppress_ragged_eofs,
+    )
