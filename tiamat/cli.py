@@ -5,9 +5,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-from tiamat.config import Config
+from tiamat.config import Config, application
 from tiamat.errors import ConfigError, TiamatError
-from tiamat.gateways import loader
 
 LIKELY: Final = ("app", "main", "wsgi", "application", "server")
 """Names of modules in which an application is likely to be found."""
@@ -44,7 +43,7 @@ def run(arguments: Sequence[str]) -> int:
     config.enter()
     if config.check_config:
         return check_config(config)
-    loader.parse_spec(config.app)  # before anything is bound or forked
+    application.check(config)  # before anything is bound or forked
 
     from tiamat.master.arbiter import Arbiter
 

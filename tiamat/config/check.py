@@ -12,10 +12,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from tiamat.config import named
+from tiamat.config import application, named
 from tiamat.config.config import Config, complaint
 from tiamat.errors import BindError, TiamatError
-from tiamat.gateways import interface, loader
+from tiamat.gateways import interface
 from tiamat.observe.log import Log
 from tiamat.observe.sink import STANDARD
 from tiamat.system import sockets
@@ -74,7 +74,7 @@ def check_application(
 
     def attempt() -> str:
         try:
-            spoken = interface.interface(loader.load(app))
+            spoken = interface.interface(application.load(config))
         except TiamatError as error:
             return str(error)
         try:

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import NoReturn
 
-from tiamat.config import environment, http2
+from tiamat.config import application, environment, http2
 from tiamat.config.accepted import INSTEAD, Accepted
 from tiamat.config.asgi import ASGI
 from tiamat.config.debugging import Debugging
@@ -88,11 +88,21 @@ class Config(
             SystemExit: wrong usage (2), or --help and --version (0).
         """
         config = cls()
-        config.sources = Sources(list(arguments), dict(environ), os.path.abspath(cwd))
-        for given in config.sources.read(cls.settings):
-            config.put(*given)
-        config.finish()
-        return config
+        sources = Sources(list(arguments), dict(environ), os.path.abspath(cwd))
+        return config.read(sources)
+
+    def read(self, sources: Sources) -> "Config":
+        """
+        Read the settings from these sources; return this object.
+
+        Raises:
+            ConfigError: as for ``load``.
+        """
+        self.sources = sources
+        for given in sources.read(self.settings):
+            self.put(*given)
+        self.finish()
+        return self
 
     def read_again(self) -> "Config":
         """
@@ -107,7 +117,7 @@ class Config(
         self.leave()
         sources = self.sources
         try:
-            config = self.load(sources.arguments, sources.environ, sources.cwd)
+            config = type(self)().read(sources.again())
         except SystemExit as error:  # usage can't have changed
             raise ConfigError(f"the command line is refused ({error.code})") from None
         finally:
@@ -187,7 +197,10 @@ class Config(
 
     def finish(self) -> None:
         """Check what takes more than one value, and complete what is relative."""
-        self.app = self.sources.app or self.wsgi_app
+        self.app = application.name_of(self)
+        if (path := application.logging_file(self)) and not self.logconfig:
+            self.values["logconfig"] = path
+            self.origins["logconfig"] = f"paste, {self.origin('paste')}"
         chosen = self.chdir if "chdir" in self.origins else "."
         self.values["chdir"] = os.path.normpath(os.path.join(self.sources.cwd, chosen))
         if not os.path.isdir(self.chdir):

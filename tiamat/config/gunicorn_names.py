@@ -15,6 +15,12 @@ class GunicornNames(Mechanics, Processes, Listening):
         return {name: value for name, _, value in pairs}
 
     @property
+    def paste_global_conf(self) -> dict[str, str]:
+        """``raw_paste_global_conf`` as a dictionary."""
+        pairs = (variable.partition("=") for variable in self.raw_paste_global_conf)
+        return {name: value for name, _, value in pairs}
+
+    @property
     def address(self) -> list[str]:
         """The addresses of ``bind``, as text."""
         return self.bind

@@ -28,6 +28,28 @@ class Mechanics(Section):
             The application, when the command line names none: `module:name`.
         """,
     )
+    paste = Setting(
+        "--paste",
+        "--paster",
+        type=kinds.optional(kinds.path),
+        default=None,
+        help="""
+            The application, by a PasteDeploy file: `production.ini#section`.
+
+            The section is `main` if none is given. If the file says how to log, that
+            holds, too. Needs `pip install PasteDeploy`.
+        """,
+    )
+    raw_paste_global_conf = Setting(
+        "--paste-global",
+        type=kinds.variables,
+        default=[],
+        help="""
+            A variable that the PasteDeploy file refers to, `name=value`.
+
+            Repeat the flag for several.
+        """,
+    )
     chdir = Setting(
         "--chdir",
         type=kinds.path,

@@ -40,6 +40,9 @@ class Sources:
     """
     The command line, environment and directory that a command was given in.
 
+    Or, if there was none, what a program has said of the server in it: settings are
+    *embedded*, and *application* may be an object.
+
     Attributes, after ``read``:
         app: the application that the command line names.
         warnings: what a person should hear though it is no error.
@@ -50,10 +53,18 @@ class Sources:
     arguments: Sequence[str]
     environ: Mapping[str, str]
     cwd: str
+    embedded: Mapping[str, object] | None = None
+    application: object = None
     app: str | None = None
     path: str = ""
     warnings: list[str] = field(default_factory=list)
     modules: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    def again(self) -> "Sources":
+        """The same, not yet read."""
+        return Sources(
+            self.arguments, self.environ, self.cwd, self.embedded, self.application
+        )
 
     def read(self, settings: Settings) -> Iterator[Given]:
         """
@@ -63,6 +74,9 @@ class Sources:
             ConfigError: a source can't be read.
             SystemExit: wrong usage of the command line.
         """
+        if self.embedded is not None:
+            yield from self.read_embedded(settings, self.embedded)
+            return
         from tiamat.config import flags  # argparse; who embeds us does without
 
         known = list(settings.values())
@@ -84,6 +98,17 @@ class Sources:
             yield Given(name, value, variable)
         for name, value in line.given.items():
             yield Given(name, value, settings[name].flag)
+
+    def read_embedded(
+        self, settings: Settings, embedded: Mapping[str, object]
+    ) -> Iterator[Given]:
+        """What a program says; a file counts only if the program names it."""
+        yield from self.from_environ(settings)
+        file = self.read_file(str(embedded["config"])) if "config" in embedded else None
+        if file is not None:
+            yield from self.from_file(file, settings)
+        for name, value in embedded.items():
+            yield Given(name, value, "serve()")
 
     def words(self, variable: str) -> list[str]:
         """The words of a command line that a variable of the environment holds."""

@@ -19,9 +19,9 @@ import time
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from tiamat.config import Config
+from tiamat.config import Config, application
 from tiamat.errors import AppError, TiamatError
-from tiamat.gateways import interface, loader
+from tiamat.gateways import interface
 from tiamat.observe.log import Log
 from tiamat.system import process
 from tiamat.system.channel import PATIENCE
@@ -240,7 +240,7 @@ class Worker(GunicornNames):
         if spec is None:
             return
         if self.app is None:
-            self.app = loader.load(spec)
+            self.app = application.load(self.cfg)
         spoken = interface.interface(self.app)
         if spoken not in self.interfaces:
             raise AppError(interface.refusal(spec, spoken, self.cfg.worker_class))

@@ -4,8 +4,8 @@ from contextlib import suppress
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from tiamat.config import named
-from tiamat.gateways import interface, loader
+from tiamat.config import application, named
+from tiamat.gateways import interface
 from tiamat.workers import load_worker_class
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ def preload(cfg: "Config") -> object | None:
     """
     if cfg.app is None:
         return None
-    app = loader.load(cfg.app)
+    app = application.load(cfg)
     named.parser(cfg)
     if interface.interface(app) == "asgi":
         load_worker_class("asgi")

@@ -1,0 +1,1 @@
+"""For Django projects: put ``tiamat.compat.django`` into INSTALLED_APPS."""
