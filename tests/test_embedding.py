@@ -32,7 +32,7 @@ print("ended with", status, "COLOUR" in os.environ)
 
 FAILS = """
 try:
-    tiamat.serve(app, bind=flags["bind"], wrokers=2)
+    tiamat.serve(app, bind=flags["bind"], workesr=2)
 except tiamat.errors.TiamatError as error:
     print("refused:", error)
 """
@@ -67,7 +67,7 @@ def test_what_is_wrong_is_an_exception(serve: Serve, tmp_path: Path) -> None:
     server = serve("", program=program(tmp_path, FAILS))
 
     assert 0 == server.process.wait(60)
-    assert "refused: serve(): wrokers is no setting" in server.output
+    assert "refused: serve(): workesr is no setting" in server.output
 
 
 def test_an_application_may_be_named(serve: Serve, tmp_path: Path) -> None:

@@ -26,6 +26,10 @@ UNCLEAR: Final = 4
 
 TOP: Final = "Watch the workers, until Ctrl-C."
 
+MIGRATE: Final = (
+    "Say what becomes of a site that gunicorn serves; status 0: nothing differs."
+)
+
 
 class CannotAsk(Exception):
     """No server can be asked; *status* is the command's."""
@@ -48,6 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         for name, value in vars(options).items()
         if name not in ("command", "socket", "json")
     }
+    if options.command == "migrate":
+        return migrate(options.what, as_json=options.json)
     try:
         path = options.socket or find(os.environ)
         if options.command == "top":
@@ -99,7 +105,31 @@ def parser() -> argparse.ArgumentParser:
         metavar="SECONDS",
         help="how often to look (default: 1)",
     )
+    move = commands.add_parser("migrate", help=MIGRATE, description=MIGRATE)
+    move.add_argument(
+        "what",
+        nargs=argparse.REMAINDER,
+        metavar="FILE|COMMAND …",
+        help="gunicorn.conf.py, a unit file, a Procfile, a Dockerfile, or the command",
+    )
+    add_options(move, socket=argparse.SUPPRESS, json=argparse.SUPPRESS)
     return made
+
+
+def migrate(what: Sequence[str], *, as_json: bool) -> int:
+    """Tell what becomes of a site of gunicorn's; nobody is asked."""
+    from tiamat import migrate  # the settings, which who asks a server needs not
+    from tiamat.errors import ConfigError
+
+    try:
+        status, lines = migrate.migrate(what or ["gunicorn.conf.py"])
+    except ConfigError as error:
+        print(f"tiamatctl: {error}", file=sys.stderr)
+        return 2
+    answer = {"status": 0, "text": migrate.text(status, lines)}
+    if as_json:
+        answer["data"] = migrate.data(lines)
+    return tell("migrate", answer, as_json=as_json) or status
 
 
 def add_options(
