@@ -1,6 +1,7 @@
 """``tiamat``: the command, as a person meets it."""
 
 import os
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -170,3 +171,41 @@ def test_the_shells_name_of_the_directory_is_kept(
     assert str(tmp_path / "current") == cli.start_directory()
     monkeypatch.setenv("PWD", "/somewhere/else")
     assert str(tmp_path / "release-1") == cli.start_directory()
+
+
+WRONG = """\
+bind = "127.0.0.1:{port}"
+worker_class = "no_module_of_test:Class"
+certfile = "{directory}/none.pem"
+keyfile = "{directory}/none.pem"
+wsgi_app = "no_site_of_test:app"
+workesr = 4
+errorlog = "/nowhere/error.log"
+http_parser = "no_parser_of_test:Parser"
+"""
+
+
+def test_everything_wrong_is_found_at_once_with_its_line(tmp_path: Path) -> None:
+    """Unknown names and busy ports are warnings, all else is an error."""
+    with socket.create_server(("127.0.0.1", 0)) as busy:
+        text = WRONG.format(port=busy.getsockname()[1], directory=tmp_path)
+        (tmp_path / "gunicorn.conf.py").write_text(text)
+        done = command(tmp_path, "--check-config")
+    lines = done.stderr.splitlines()
+
+    def line_of(start: str, words: str) -> bool:
+        return any(line.startswith(start) and words in line for line in lines)
+
+    assert 1 == done.returncode
+    assert "Traceback" not in done.stderr
+    for level, number, words in (
+        ("note", 1, "is in use"),
+        ("error", 2, "worker_class 'no_module_of_test:Class' can't be imported"),
+        ("error", 3, "none.pem"),
+        ("error", 5, "no_site_of_test"),
+        ("warning", 6, "workesr is no setting; did you mean workers?"),
+        ("error", 7, "errorlog = '/nowhere/error.log' has no directory"),
+        ("error", 8, "no_parser_of_test"),
+    ):
+        start = f"tiamat: {level}: gunicorn.conf.py, line {number}: "
+        assert line_of(start, words), f"{start}… {words}\n{done.stderr}"

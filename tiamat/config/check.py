@@ -6,6 +6,7 @@ tried in a forked process.
 """
 
 import os
+import re
 import select
 import signal
 from collections.abc import Callable, Iterator
@@ -25,6 +26,9 @@ LOG_METHODS: Final = (
     *("access", "access_wanted", "hold", "flush", "reopen", "chown", "detach", "close"),
 )
 """What a class for ``logger_class`` has."""
+
+FILE: Final = re.compile(r", line [\d or]+$")
+"""How the origins end that are places in a file."""
 
 ANSWER_LIMIT: Final = select.PIPE_BUF - 1
 """What a pipe takes in one piece, less the sign that there is an answer."""
@@ -87,7 +91,9 @@ def check_application(
 
     result = in_child(f"importing {app!r}", attempt, config.boot_timeout or None)
     if result:
-        yield Finding(result)
+        name = "paste" if config.paste else "wsgi_app"
+        given = not config.sources.app and config.sources.application is None
+        yield Finding(placed(config, name, result) if given else result)
 
 
 def check_worker_class(
@@ -97,7 +103,7 @@ def check_worker_class(
     try:
         load_worker_class(config.worker_class, config.threads)
     except TiamatError as error:
-        yield Finding(str(error))
+        yield Finding(placed(config, "worker_class", str(error)))
 
 
 def check_parser(config: Config) -> Iterator[Finding]:
@@ -157,7 +163,9 @@ def check_tls(config: Config) -> Iterator[Finding]:
         return ""
 
     if result := in_child("making a TLS context", attempt, 30.0):
-        yield Finding(result)
+        name = result.partition(" ")[0]
+        name = name if name in config.settings else "certfile"
+        yield Finding(placed(config, name, result))
 
 
 def check_addresses(config: Config) -> Iterator[Finding]:
@@ -173,9 +181,10 @@ def check_addresses(config: Config) -> Iterator[Finding]:
                 listener.close()
                 listener.unlink()
         except sockets.AddressInUse as error:
-            yield Finding(f"{error} (no problem if it is the one to be reloaded)", True)
+            text = f"{error} (no problem if it is the one to be reloaded)"
+            yield Finding(placed(config, "bind", text), True)
         except BindError as error:
-            yield Finding(str(error))
+            yield Finding(placed(config, "bind", str(error)))
 
 
 def check_status(config: Config) -> Iterator[Finding]:
@@ -206,6 +215,14 @@ def check_files(config: Config) -> Iterator[Finding]:
         if part.strip() and not os.path.exists(part.strip()):
             reason = f"names {part.strip()!r}, which does not exist"
             yield trouble(config, "pythonpath", reason)
+
+
+def placed(config: Config, name: str, text: str) -> str:
+    """A complaint about a setting, behind the file and the line that it comes from."""
+    where = config.origin(name)
+    if not FILE.search(where) or text.startswith(where):
+        return text
+    return f"{where}: {text}"
 
 
 def trouble(config: Config, name: str, reason: str) -> Finding:
