@@ -337,19 +337,6 @@ def test_flask_socketio_speaks_websocket(serve: Serve, tmp_path: Path) -> None:
     assert "plain" == server.get().text
 
 
-def test_who_comes_is_served_though_all_threads_always_have_work(serve: Serve) -> None:
-    """
-    Clients that keep their connections would keep all threads for ever.
-    """
-    server = serve("apps.slow:app", "-k", "threads", "--threads=2")
-    with Load(server.address, "/?0.02", clients=12) as load:
-        for _ in range(3):
-            load.wait_for_requests(100)
-            assert 200 == server.get().status
-
-    assert [] == load.losses
-
-
 def test_a_crash_names_the_request_of_its_thread(serve: Serve) -> None:
     """
     Though it is that request's first moment.

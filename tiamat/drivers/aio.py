@@ -227,7 +227,12 @@ class AioServer:
         self.acceptor.unwatch()
 
     def _give_turns(self) -> None:
-        """Begin what waits, as far as there is room: first come, first served."""
+        """
+        Begin what waits, as far as there is room: first come, first served.
+
+        Behind them one more has its turn: else clients that stay could take all the
+        room there is, and nobody else had any.
+        """
         try:
             while self.waiting and len(self.running) < self.limit:
                 self.waiting.pop(0).take_turn()
@@ -236,6 +241,8 @@ class AioServer:
         if not self.waiting:
             self.room = self.limit
             self._watch_listeners()
+        elif not self.draining:
+            self.acceptor.welcome()
 
     # Deadlines
 

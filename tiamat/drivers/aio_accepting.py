@@ -174,6 +174,11 @@ class AioAcceptor:
         self._probes = True
         return waited
 
+    def welcome(self) -> None:
+        """Take one connection of each listener, if one waits, though none is watched."""
+        for listener in self._listeners:
+            self._welcome(listener)
+
     def _welcome(self, listener: socket.socket) -> None:
         """Take one connection if there is room for it; it stays in the queue if not."""
         if self._service.gateway.stopping():

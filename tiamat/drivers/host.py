@@ -179,9 +179,11 @@ class Host(QueuedLoop):
                     self.soon()
                 if connection.disarmed or connection.mask != IN:
                     self.watch(connection, 0 if connection.muted else IN)
+                if self.paused:
+                    # One more has its turn behind those who wait here: else clients
+                    # that stay could keep every place, and nobody else had one.
+                    self.go_on()
             self.active -= 1
-            if self.paused:
-                self.go_on()
             self.resting.append(me)
             self.rest()
             while self._called is not me:  # somebody has switched here for nothing
