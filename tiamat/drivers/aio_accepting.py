@@ -175,7 +175,7 @@ class AioAcceptor:
         return waited
 
     def welcome(self) -> None:
-        """Take one connection of each listener, if one waits, though none is watched."""
+        """Take a connection of each listener, if one waits, though none is watched."""
         for listener in self._listeners:
             self._welcome(listener)
 
