@@ -60,7 +60,7 @@ class Slow:
 def load(server: Running, scenario: Scenario, seconds: int) -> Load:
     """Put load on a server, and read its CPU time before and after."""
     request = scenario.request
-    client.warm_up(server.port, request.method, request.body_size)
+    client.warm_up(server.port, request.method, request.body_size, tls=scenario.tls)
     with client.IdleConnections(server.port) as waiting:
         waiting.open(scenario.idle)
         before = server.cpu_time()
@@ -68,7 +68,7 @@ def load(server: Running, scenario: Scenario, seconds: int) -> Load:
             size = scenario.message_size
             figures = wrk.echo(server.port, size, seconds, server.cores.client)
         else:
-            figures = wrk.run(server.port, request, seconds, server.cores.client)
+            figures = wrk.run(server.url, request, seconds, server.cores.client)
         spent = server.cpu_time() - before
         return Load(
             cpu_us=spent / 1000 / max(figures.requests, 1),

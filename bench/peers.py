@@ -16,6 +16,7 @@ class Server:
     base: str  # the row of ours that its ratio refers to
     package: str  # whose version belongs to its figures
     command: str
+    tls: str = ""  # flags for TLS; {cert} and {key} are filled in. "" speaks none
 
 
 GROUPS = {
@@ -54,20 +55,24 @@ _WAITRESS = (
 )
 _BJOERN = "{bin}/python -m bench.serve_bjoern {app} {port}"
 _FASTPYSGI = "{bin}/fastpysgi --host 127.0.0.1 --port {port} {app}"
+_PAIR = " --certfile {cert} --keyfile {key}"
+_GRANIANS = " --ssl-certificate {cert} --ssl-keyfile {key}"
+_UVICORNS = " --ssl-certfile {cert} --ssl-keyfile {key}"
 _MANY = " --worker-connections 10000"
 
 _ALL = (
-    Server("tiamat", "wsgi", "tiamat", "tiamat-server", f"{_TIAMAT} sync"),
-    Server("granian", "wsgi", "tiamat", "granian", f"{_GRANIAN} wsgi"),
+    Server("tiamat", "wsgi", "tiamat", "tiamat-server", f"{_TIAMAT} sync", _PAIR),
+    Server("granian", "wsgi", "tiamat", "granian", f"{_GRANIAN} wsgi", _GRANIANS),
     Server("bjoern", "wsgi", "tiamat", "bjoern", _BJOERN),
     Server("waitress", "wsgi", "tiamat", "waitress", _WAITRESS),
-    Server("gunicorn", "wsgi", "tiamat", "gunicorn", f"{_GUNICORN} sync"),
+    Server("gunicorn", "wsgi", "tiamat", "gunicorn", f"{_GUNICORN} sync", _PAIR),
     Server(
         "tiamat-threads",
         "threads",
         "tiamat-threads",
         "tiamat-server",
         f"{_TIAMAT} threads --threads {{threads}}",
+        _PAIR,
     ),
     Server(
         "granian-threads",
@@ -75,6 +80,7 @@ _ALL = (
         "tiamat-threads",
         "granian",
         f"{_GRANIAN} wsgi --blocking-threads {{threads}}",
+        _GRANIANS,
     ),
     Server(
         "gunicorn-gthread",
@@ -82,9 +88,15 @@ _ALL = (
         "tiamat-threads",
         "gunicorn",
         f"{_GUNICORN} gthread --threads {{threads}}{_MANY}",
+        _PAIR,
     ),
     Server(
-        "tiamat-gevent", "gevent", "tiamat-gevent", "gevent", f"{_TIAMAT} gevent{_MANY}"
+        "tiamat-gevent",
+        "gevent",
+        "tiamat-gevent",
+        "gevent",
+        f"{_TIAMAT} gevent{_MANY}",
+        _PAIR,
     ),
     Server(
         "gunicorn-gevent",
@@ -92,15 +104,19 @@ _ALL = (
         "tiamat-gevent",
         "gunicorn",
         f"{_GUNICORN} gevent{_MANY}",
+        _PAIR,
     ),
-    Server("tiamat-asgi", "asgi", "tiamat-asgi", "tiamat-server", f"{_TIAMAT} asgi"),
-    Server("tiamat-h11", "asgi", "tiamat-asgi", "h11", f"{_TIAMAT} h11"),
+    Server(
+        "tiamat-asgi", "asgi", "tiamat-asgi", "tiamat-server", f"{_TIAMAT} asgi", _PAIR
+    ),
+    Server("tiamat-h11", "asgi", "tiamat-asgi", "h11", f"{_TIAMAT} h11", _PAIR),
     Server(
         "uvicorn",
         "asgi",
         "tiamat-asgi",
         "uvicorn",
         f"{_UVICORN} --http httptools --loop uvloop",
+        _UVICORNS,
     ),
     Server(
         "uvicorn-h11",
@@ -108,11 +124,19 @@ _ALL = (
         "tiamat-h11",
         "uvicorn",
         f"{_UVICORN} --http h11 --loop uvloop",
+        _UVICORNS,
     ),
-    Server("granian-asgi", "asgi", "tiamat-asgi", "granian", f"{_GRANIAN} asgi"),
-    Server("hypercorn", "asgi", "tiamat-h11", "hypercorn", _HYPERCORN),
     Server(
-        "gunicorn-asgi", "asgi", "tiamat-asgi", "gunicorn", f"{_GUNICORN} asgi{_MANY}"
+        "granian-asgi", "asgi", "tiamat-asgi", "granian", f"{_GRANIAN} asgi", _GRANIANS
+    ),
+    Server("hypercorn", "asgi", "tiamat-h11", "hypercorn", _HYPERCORN, _PAIR),
+    Server(
+        "gunicorn-asgi",
+        "asgi",
+        "tiamat-asgi",
+        "gunicorn",
+        f"{_GUNICORN} asgi{_MANY}",
+        _PAIR,
     ),
     Server("fastpysgi", "asgi", "tiamat-asgi", "fastpysgi", _FASTPYSGI),
 )

@@ -49,7 +49,12 @@ class Bench:
         self.results = Results(describe(environment, group, servers))
 
     def rounds(
-        self, app: str, count: int, measured: Callable[[Running], T]
+        self,
+        app: str,
+        count: int,
+        measured: Callable[[Running], T],
+        *,
+        tls: bool = False,
     ) -> dict[str, list[T]]:
         """
         Measure every server *count* times, in turns, each freshly started.
@@ -57,7 +62,9 @@ class Bench:
         A server that does not start, or fails, is noted and left out from then
         on; after the deadline nothing more is begun.
         """
-        found: dict[str, list[T]] = {name: [] for name in self.servers}
+        found: dict[str, list[T]] = {
+            name: [] for name in self.servers if SERVERS[name].tls or not tls
+        }
         failed = set()
         for number in range(count):
             for name in found:
@@ -65,7 +72,9 @@ class Bench:
                     continue
                 say(f"  round {number + 1} of {count}: {name}")
                 try:
-                    with Running(name, app, self.environment, self.cores) as server:
+                    with Running(
+                        name, app, self.environment, self.cores, tls=tls
+                    ) as server:
                         found[name].append(measured(server))
                 except (DidNotStartError, OSError, RuntimeError, ValueError) as error:
                     failed.add(name)
@@ -79,6 +88,7 @@ class Bench:
             scenario.app,
             rounds,
             partial(measure.load, scenario=scenario, seconds=seconds),
+            tls=scenario.tls,
         )
 
     def memory(self, rounds: int) -> None:

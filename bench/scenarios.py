@@ -57,6 +57,7 @@ class Scenario:
     idle: int = 0  # kept-alive connections that wait beside the load
     group: str = "wsgi"
     message_size: int = 0  # of a WebSocket's messages; 0: no WebSocket
+    tls: bool = False
 
 
 def _asgi(
@@ -66,9 +67,16 @@ def _asgi(
     app: str = "bench.asgi_apps:hello",
     request: Request = PLAIN,
     message_size: int = 0,
+    tls: bool = False,
 ) -> Scenario:
     return Scenario(
-        f"asgi-{name}", title, app, request, group="asgi", message_size=message_size
+        f"asgi-{name}",
+        title,
+        app,
+        request,
+        group="asgi",
+        message_size=message_size,
+        tls=tls,
     )
 
 
@@ -91,6 +99,7 @@ SCENARIOS = {
             "A connection per request",
             request=Request((("Connection", "close"),)),
         ),
+        Scenario("tls", "TLS, 14 headers", request=FOURTEEN, tls=True),
         Scenario("idle", "1,000 idle connections beside the load", idle=1000),
         *(
             Scenario(f"{group}-{name}", title, request=request, group=group)
@@ -103,6 +112,7 @@ SCENARIOS = {
         ),
         _asgi("hello", "Hello world, 1 header"),
         _asgi("browser", "Hello world, 14 headers", request=FOURTEEN),
+        _asgi("tls", "TLS, 14 headers", request=FOURTEEN, tls=True),
         _asgi("varied", "Hello world, 14 headers, one differs", request=VARIED),
         _asgi("fastapi", "FastAPI view, JSON", app="bench.fastapi_app:app"),
         _asgi(

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
+import functools
 import http.client
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import tempfile
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from bench import procfs
+from bench import client, procfs
 from bench.environment import ROOT
 from bench.peers import SERVERS, THREADS
 
@@ -58,15 +62,22 @@ class Running:
         environment: Environment,
         cores: Cores,
         threads: int = THREADS,
+        *,
+        tls: bool = False,
     ) -> None:
         self.name = name
         self.cores = cores
         self.port = free_port()
+        self.tls = tls
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/"
         self._ready: dict[int, int] = {}  # pid → CPU time when it first answered
         self._log = tempfile.TemporaryFile()  # noqa: SIM115 - closed on exit
         command = SERVERS[name].command.format(
             bin=environment.bin, app=app, port=self.port, threads=threads
         )
+        if tls:
+            cert, key = certificate()
+            command += SERVERS[name].tls.format(cert=cert, key=key)
         self._process = subprocess.Popen(
             ["taskset", "-c", str(cores.server), *command.split()],
             cwd=ROOT,
@@ -79,7 +90,7 @@ class Running:
 
     def __enter__(self) -> Self:
         deadline = time.monotonic() + START_LIMIT
-        while not answers(self.port):
+        while not answers(self.port, tls=self.tls):
             if self._process.poll() is not None or time.monotonic() > deadline:
                 reason = self._log_tail()
                 self.__exit__()
@@ -134,9 +145,21 @@ def free_port() -> int:
         return port
 
 
-def answers(port: int) -> bool:
+@functools.cache
+def certificate() -> tuple[Path, Path]:
+    """Make a certificate and its key (P-256), as long as this process lives."""
+    folder = Path(tempfile.mkdtemp(prefix="bench-tls-"))
+    atexit.register(shutil.rmtree, folder)
+    cert, key = folder / "cert.pem", folder / "key.pem"
+    command = "openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1"
+    command += f" -nodes -days 30 -subj /CN=localhost -keyout {key} -out {cert}"
+    subprocess.run(command.split(), check=True, capture_output=True)
+    return cert, key
+
+
+def answers(port: int, *, tls: bool = False) -> bool:
     """Tell whether a server answers there, whatever it answers."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
+    connection = client.connect(port, 5, tls=tls)
     try:
         connection.request("GET", "/ready")
         connection.getresponse().read()

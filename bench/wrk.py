@@ -41,7 +41,7 @@ class Figures:
     p99_ms: float
 
 
-def run(port: int, request: Request, seconds: int, core: int) -> Figures:
+def run(url: str, request: Request, seconds: int, core: int) -> Figures:
     """
     Put load on a server for some whole seconds.
 
@@ -52,7 +52,7 @@ def run(port: int, request: Request, seconds: int, core: int) -> Figures:
     command += ["-d", f"{seconds}s", "-s", str(SCRIPT)]
     for name, value in request.headers:
         command += ["-H", f"{name}: {value}"]
-    command += [f"http://127.0.0.1:{port}/", "--"]
+    command += [url, "--"]
     command += [request.method, str(request.body_size), str(request.varied)]
     return figures_of(command, seconds)
 
