@@ -273,3 +273,28 @@ def test_keys_are_read_by_root(
         lambda: "new.example" in name_shown(authority, server, "localhost"),
         "the new one is used",
     )
+
+
+@pytest.mark.parametrize("kind", ["sync", "asgi"])
+def test_plain_http_is_sent_to_https(
+    serve: Serve, authority: Authority, kind: str
+) -> None:
+    """With the host and the target that it asked for, if they are valid."""
+    cert = authority.issue("localhost")
+    server = serve(*flags(kind, f"--certfile={cert}", "--redirect-http"))
+    head = b"POST /a%%20b?c=d HTTP/1.1\r\nHost: %s\r\nContent-Length: 5\r\n\r\n"
+
+    def asked(data: bytes) -> bytes:
+        with socket.create_connection(server.address, LIMIT) as sock:
+            sock.sendall(data)
+            return rest(sock)
+
+    answer = asked(head % b"shop.example:8443" + b"12345" + b"x" * 9000)
+    assert answer.startswith(b"HTTP/1.1 308 Permanent Redirect\r\n")
+    assert b"\r\nLocation: https://shop.example:8443/a%20b?c=d\r\n" in answer
+    for bad in (head % b"a/b", head % b"", b"GET / HTTP/1.0\r\n\r\n", b"Garbage\r\n"):
+        answer = asked(bad)
+        assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+        assert b"Location" not in answer
+    with authority.connect(server.address) as sock:
+        assert "hello" in answered(sock)

@@ -200,6 +200,16 @@ def test_garbage_in_place_of_a_handshake_is_the_end(
         assert b"hello" == unframed(ask(sock, LAST % b""))
 
 
+def test_plain_http_is_told_what_it_has_done(server: Server) -> None:
+    """In a text that it understands; nothing else is ever said in plain text."""
+    with socket.create_connection(server.address, LIMIT) as sock:
+        sock.sendall(GET % b"told" + b"x" * 5000)
+        answer = rest(sock)
+
+    assert answer.startswith(b"HTTP/1.1 400 Bad Request\r\n")
+    assert answer.endswith(b"\r\n\r\nThis address speaks TLS: ask for https://\n")
+
+
 def test_a_truncated_body_is_incomplete(server: Server, authority: Authority) -> None:
     """No application takes what it has for all of it."""
     with authority.connect(server.address) as sock:

@@ -119,6 +119,17 @@ class TLS(Section):
             The ciphers of TLS 1.2, as OpenSSL writes them; those of 1.3 are its own.
         """,
     )
+    redirect_http = Setting(
+        "--redirect-http",
+        type=kinds.switch,
+        default=False,
+        help="""
+            Send who speaks plain HTTP to an address with TLS to https:// (308).
+
+            Without it such a request is answered with 400. Nothing else is ever served
+            in plain text there.
+        """,
+    )
     ssl_version = Setting(
         "--ssl-version",
         type=anything,
@@ -209,7 +220,7 @@ def finish(config: "Config") -> None:
         config.refuse("keyfile", "is for one certfile; write pairs: (cert, key)")
     if config.cert_reqs and not config.ca_certs and config.ssl_context is None:
         config.refuse("cert_reqs", "needs ca_certs: who vouches for clients?")
-    for name in ("cert_reqs", "ca_certs", "keyfile_password"):
+    for name in ("cert_reqs", "ca_certs", "redirect_http", "keyfile_password"):
         if config.values[name] and not config.is_ssl:
             config.refuse(name, "has no effect without TLS; set certfile")
     if config.ssl_version is not None:

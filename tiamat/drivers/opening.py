@@ -42,6 +42,10 @@ class Opener:
         make: A new preface, for each of them.
         admits: Whether a peer may open one at all, by its address; None admits all.
         behind: Makes the base of a connection with a PROXY header.
+
+    Attributes:
+        plain: Takes over who speaks plain HTTP where there is TLS; None where there
+            is none.
     """
 
     def __init__(
@@ -57,6 +61,7 @@ class Opener:
         self.make = make
         self.admits = admits
         self.behind = behind
+        self.plain: Callable[[Owner, Opening], object] | None = None
         self._log = log
         self._refused = 0
         self._quiet_until = 0.0
@@ -146,6 +151,10 @@ class Opening:
             self.abort()
             return
         self.over = True
+        if self.opener.plain is not None and self.preface.speaks_plain:
+            self._owner.forget_opening(self)
+            self.opener.plain(self._owner, self)
+            return
         header = self.preface.header
         if header is not None:
             self.address = header.source or self.address

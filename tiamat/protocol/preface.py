@@ -44,6 +44,11 @@ class Preface:
         self._looks = looks
         self.done = self._reader is None and not looks
 
+    @property
+    def speaks_plain(self) -> bool:
+        """Whether a method of HTTP begins there: bytes that no TLS begins with."""
+        return bytes((max(0, self.first),)).isalpha()
+
     def take(self, data: bytes) -> int:
         """
         Look at what comes next.

@@ -24,6 +24,7 @@ from tiamat.workers.serving import (
     common_parts,
     make_common,
     make_trust,
+    take_plain,
 )
 
 _RESERVE: Final = 0.2
@@ -90,6 +91,7 @@ class ASGIWorker(Worker):
             for listener in self.listeners
         }
         service = ASGIService(gateway=gateway, bases=bases, **parts)
+        take_plain(service, cfg)
         self._add_websockets(service)
         return service
 

@@ -7,7 +7,7 @@ from typing import Any, Final, cast
 
 from tiamat.config import Config, named
 from tiamat.drivers.opening import Behind, Opener
-from tiamat.drivers.service import Timeouts, WSGIService
+from tiamat.drivers.service import ASGIService, Timeouts, WSGIService
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
@@ -50,7 +50,9 @@ def make_service(worker: Worker, *, multithread: bool = False) -> WSGIService:
         refuse_underscores=cfg.header_map == "refuse",
     )
     parts = common_parts(worker, trust, environs.behind)
-    return WSGIService(gateway=gateway, environs=environs, **parts)
+    service = WSGIService(gateway=gateway, environs=environs, **parts)
+    take_plain(service, cfg)
+    return service
 
 
 def common_parts(worker: Worker, trust: Trust, behind: Behind) -> dict[str, Any]:
@@ -82,18 +84,29 @@ def common_parts(worker: Worker, trust: Trust, behind: Behind) -> dict[str, Any]
 def make_opener(worker: Worker, behind: Behind) -> Opener | None:
     """What stands before the first byte of connections, if anything does."""
     cfg = worker.cfg
-    if cfg.proxy_protocol == "off":
+    expected = cfg.proxy_protocol != "off"
+    if not (expected or cfg.is_ssl):
         return None
     from tiamat.protocol.preface import Preface
     from tiamat.protocol.proxy import BEGINNINGS
 
+    versions = BEGINNINGS[cfg.proxy_protocol] if expected else None
     return Opener(
         worker.log,
         cfg.header_timeout or FOREVER,
-        partial(Preface, BEGINNINGS[cfg.proxy_protocol]),
-        admits=Networks(cfg.proxy_allow_ips).has,
+        partial(Preface, versions, looks=cfg.is_ssl),
+        admits=Networks(cfg.proxy_allow_ips).has if expected else None,
         behind=behind,
     )
+
+
+def take_plain(service: WSGIService | ASGIService, cfg: Config) -> None:
+    """See to those who speak plain HTTP where there is TLS."""
+    if service.opener is not None and cfg.is_ssl:
+        from tiamat.drivers.plain import PlainHTTP
+
+        plain = PlainHTTP(service, redirect=cfg.redirect_http)
+        service.opener.plain = plain.begin
 
 
 def make_common(cfg: Config) -> CommonHeaders:
