@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Final
 
-from tiamat.config import Config, gunicorn
+from tiamat.config import Config, foreign, gunicorn
 from tiamat.config.show import shown
 from tiamat.errors import ConfigError
 from tiamat.workers import ALIASES
@@ -169,7 +169,8 @@ def is_harmless(config: Config, name: str) -> bool:
     """Whether this value of a setting that may differ means the same there and here."""
     setting = config.settings[name]
     if name == "worker_class":
-        return setting.value is None or str(setting.value) in ALIASES
+        name = str(setting.value)
+        return setting.value is None or name in ALIASES or bool(foreign.ours_for(name))
     if name == "sendfile":
         return not setting.value
     if name == "keepalive":
@@ -179,6 +180,8 @@ def is_harmless(config: Config, name: str) -> bool:
         return not isinstance(given, str) or given.strip().startswith("0")
     if name == "control_socket":
         return not setting.value
+    if name in ("loglevel", "access_log_format"):
+        return True  # else it had been refused
     if name == "pre_fork":
         return not config.preload_app
     return bool(setting.value == setting.default)

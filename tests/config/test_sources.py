@@ -134,6 +134,8 @@ def test_strange_names_in_a_file_get_a_warning(
         "def helper(): pass",
         "class Helper: pass",
         "reload = False",
+        "user = None\ngroup = None\ndaemon = None\nsendfile = None\nbind = None",
+        "errorlog = None\nraw_env = None\nforwarded_allow_ips = None",
         "certfile = None",
         "def post_fork(server, worker): pass",
     ],

@@ -61,7 +61,15 @@ def app(environ, start_response):
     return [str(os.getpid()).encode()]
 """
 
-SITES = {"sync": WSGI, "asgi": ASGI}
+SITES = {
+    "sync": WSGI, "asgi": ASGI, "gevent": WSGI, "threads": WSGI, "h11": ASGI
+}  # fmt: skip
+
+OTHERS = [
+    pytest.param(kind, marks=pytest.mark.soak)
+    for kind in SITES
+    if kind not in {"sync", "asgi"}
+]
 
 START = [
     "nworkers_changed master 1 None",
@@ -99,7 +107,7 @@ class Record:
         self.read += len(lines)
 
 
-@pytest.mark.parametrize("kind", ["sync", "asgi"])
+@pytest.mark.parametrize("kind", ["sync", "asgi", *OTHERS])
 def test_hooks_are_called_in_order_where_they_belong(
     serve: Serve, tmp_path: Path, kind: str
 ) -> None:

@@ -50,12 +50,9 @@ def test_what_is_no_class_of_workers_is_told(name: object, complaint: str) -> No
     [
         ("eventlet", "gevent"),
         ("tornado", "asgi"),
-        ("egg:gunicorn#gthread", "threads"),
-        ("gunicorn.workers.sync.SyncWorker", "sync"),
-        ("gunicorn.workers.gasgi.ASGIWorker", "asgi"),
+        ("gunicorn.workers.gtornado.TornadoWorker", "asgi"),
         (Gunicorns, "gevent"),
-        ("uvicorn.workers.UvicornWorker", "asgi"),
-        ("uvicorn_worker.UvicornH11Worker", "asgi"),
+        ("uvicorn.workers.Other", "asgi"),
     ],
 )
 def test_who_comes_from_gunicorn_hears_what_to_use(name: object, cure: str) -> None:
@@ -66,6 +63,23 @@ def test_who_comes_from_gunicorn_hears_what_to_use(name: object, cure: str) -> N
     assert str(caught.value).endswith(
         f"is a worker of gunicorn's, which Tiamat does not run; use -k {cure}"
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("egg:gunicorn#gthread", "threads"),
+        ("gunicorn.workers.sync.SyncWorker", "sync"),
+        ("gunicorn.workers.gasgi:ASGIWorker", "asgi"),
+        ("uvicorn.workers.UvicornWorker", "asgi"),
+        ("uvicorn_worker:UvicornH11Worker", "h11"),
+    ],
+)
+def test_ours_serve_in_the_place_of_gunicorn_s_and_uvicorn_s(
+    name: str, ours: str
+) -> None:
+    """Neither needs to be installed."""
+    assert load_worker_class(ours) is load_worker_class(name)
 
 
 def test_gunicorn_s_names_are_names_of_ours() -> None:

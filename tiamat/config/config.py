@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import NoReturn
 
-from tiamat.config import application, environment, http2
+from tiamat.config import application, environment, foreign, http2
 from tiamat.config.accepted import INSTEAD, Accepted
 from tiamat.config.asgi import ASGI
 from tiamat.config.debugging import Debugging
@@ -235,6 +235,8 @@ class Config(
             if self.values[name] != self.settings[name].default:
                 where = self.origin(name)
                 self.warnings.append(f"{where}: {name} has no effect: {instead}")
+        if text := foreign.note(self.worker_class):
+            self.warnings.append(f"{self.origin('worker_class')}: {text}")
         for name in http2.wanted(self.values):
             self.warnings.append(f"{self.origin(name)}: {name}: {http2.WANTED}")
 

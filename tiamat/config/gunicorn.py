@@ -40,12 +40,11 @@ wsgi_app: same.
 bind: better. A reload lets go of an address only when nobody needs it any more;
   a Unix socket that a server answers on is never taken away.
 backlog: same.
-reuse_port: better. The master makes one socket per worker and keeps it, so that a
-  worker's end loses no connection.
+reuse_port: not here.
 
 workers: better. `auto` counts what the container may use; 0 is refused.
 worker_class: differs. Without it the application decides: `asgi`, `threads` or `sync`.
-  gunicorn's names mean ours.
+  gunicorn's names and uvicorn's mean ours.
 threads: same. `sync` with more than one is `threads`; 0 is refused.
 worker_connections: better. It holds for `asgi` too, and counts requests in the
   application instead of sockets.
@@ -77,9 +76,9 @@ print_config: better. It says where each value comes from, and loads nothing.
 
 accesslog: same.
 disable_redirect_access_to_syslog: same.
-access_log_format: same.
+access_log_format: differs. An atom that is none is an error; there it is `-`.
 errorlog: same.
-loglevel: same.
+loglevel: differs. A word that is no level is an error; there it is `info`.
 capture_output: same.
 logger_class: differs. A class derives from ours, or has its methods.
 logconfig: same. What it says of `gunicorn.error` holds for `tiamat.error`.

@@ -12,7 +12,6 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "dogstatsd_tags": ("--dogstatsd-tags",),
     "enable_backlog_metric": ("--enable-backlog-metric",),
     "protocol": ("--protocol",),
-    "reuse_port": ("--reuse-port",),
     "statsd_host": ("--statsd-host",),
     "statsd_prefix": ("--statsd-prefix",),
     "syslog": ("--log-syslog",),

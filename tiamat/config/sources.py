@@ -16,13 +16,19 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from tiamat.config import later
+from tiamat.config import kinds, later
 from tiamat.config.files import ConfigFile, read_config_file
 from tiamat.config.setting import Setting
 from tiamat.errors import ConfigError
 
 ARGUMENTS: Final = ("TIAMAT_CMD_ARGS", "GUNICORN_CMD_ARGS")
 """The first one that is set is read as a command line."""
+
+UNSET: Final = (
+    *(kinds.switch, kinds.user, kinds.group, kinds.text, kinds.path),
+    *(kinds.paths, kinds.words, kinds.networks, kinds.addresses, kinds.variables),
+)
+"""Kinds of which a file may say None for a setting that it leaves alone."""
 
 Settings: TypeAlias = Mapping[str, Setting[Any]]
 
@@ -150,6 +156,8 @@ class Sources:
                 self.consider_stranger(file, name, settings)
             elif name in file.imported and callable(value) and not setting.kind.code:
                 continue  # `from application import reload`
+            elif value is None and setting.kind in UNSET:
+                continue  # as in gunicorn: nobody has said anything
             elif name == "config":
                 self.warnings.append(f"{where}: config has no effect in the file")
             else:

@@ -8,6 +8,7 @@ point of the group ``tiamat.workers`` that an installed package declares.
 from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
+from tiamat.config import foreign
 from tiamat.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -96,6 +97,7 @@ def path_of(kind: object) -> str:
 
 def find(name: str) -> object:
     """What stands under a name."""
+    name = foreign.ours_for(name) or name
     path = ALIASES.get(name) or entry_point(name)
     if not path:
         refuse_strangers(name)
