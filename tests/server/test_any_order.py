@@ -6,7 +6,9 @@ import random
 import signal
 import sys
 import tempfile
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from asking import ctl, serve_all, workers_of
@@ -18,10 +20,9 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
+from kinds import KINDS
 from masters import masters, named_in, stop_all
 from running import Load, Server, children, ended, wait_until
-
-CODE = "from apps.troubled import app\n"
 
 SETTINGS = """
 workers = 2
@@ -38,20 +39,20 @@ class Master(RuleBasedStateMachine):
 
     No step waits for what the one before has begun. At the end all must be as the last
     order wants it.
+
+    Args:
+        kind: its class of workers.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, kind: str) -> None:
         super().__init__()
+        name, *flags = KINDS[kind]
+        self.code = f"from apps.troubled import {name} as app\n"
         self.home = tempfile.TemporaryDirectory()
         path = Path(self.home.name)
         self.pidfile, self.control = path / "pid", path / "c" / "control"
-        (path / "site_of_test.py").write_text(CODE)
-        flags = (
-            "-k",
-            "sync",
-            f"--pid={self.pidfile}",
-            f"--control-socket={self.control}",
-        )
+        (path / "site_of_test.py").write_text(self.code)
+        flags += [f"--pid={self.pidfile}", f"--control-socket={self.control}"]
         self.server = Server(
             path, "site_of_test:app", *flags, bind="127.0.0.1:0", config=SETTINGS
         )
@@ -115,7 +116,7 @@ class Master(RuleBasedStateMachine):
         path = self.server.directory / "site_of_test.py"
         path.write_text("import no_such_module\n")
         done = ctl(f"--socket={self.control}", "reload", "--wait")
-        path.write_text(CODE)
+        path.write_text(self.code)
 
         assert done.returncode in {1, 3, 11, 13, 14}, done.stderr
 
@@ -168,18 +169,26 @@ FEW = settings(
 )
 MANY = settings(FEW, max_examples=25, stateful_step_count=30, derandomize=False)
 
+
+def run(kind: str, how_much: settings) -> None:
+    """Try it with one class of workers."""
+    make: Any = partial(Master, kind)  # one for each example
+    run_state_machine_as_test(make, settings=how_much)
+
+
 linux = pytest.mark.skipif(sys.platform != "linux", reason="needs /proc")
 
 
 @linux
 def test_after_some_orders_all_is_as_it_should_be() -> None:
     """Always the same ones."""
-    run_state_machine_as_test(Master, settings=FEW)
+    run("sync", FEW)
 
 
 @linux
 @pytest.mark.soak
+@pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.timeout(1500)
-def test_after_many_orders_all_is_as_it_should_be() -> None:
+def test_after_many_orders_all_is_as_it_should_be(kind: str) -> None:
     """Others each time."""
-    run_state_machine_as_test(Master, settings=MANY)
+    run(kind, MANY)
