@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from conftest import Serve
 from drivers.aio_loops import run
+from running import wait_until
 
 import tiamat
 from tiamat.drivers.connection import EventedConnection
@@ -138,3 +140,29 @@ def test_an_asgi_request_stays_within_its_frames(kind: str) -> None:
     least = min(counts, key=len)
 
     assert len(least) <= ASGI_BUDGET[kind], least
+
+
+LARGE = {
+    *("asyncio", "datetime", "difflib", "email", "hashlib", "http.client"),
+    *("logging.config", "pickle", "socketserver", "ssl"),
+}
+"""Modules of the standard library that the master of sync workers has no use for."""
+
+SAYS = """
+def when_ready(server):
+    import os, sys
+
+    with open("names", "w") as file:
+        file.write(" ".join(sys.modules))
+    os.rename("names", "modules")
+"""
+
+
+def test_the_master_imports_nothing_large(serve: Serve) -> None:
+    """Under 20 MB resident, without extras: see the note of issue 5."""
+    server = serve("apps.pid:app", "-k", "sync", config=SAYS)
+    path = server.directory / "modules"
+    wait_until(path.exists, "the master is ready")
+    names = path.read_text().split()
+
+    assert not LARGE & {*names}

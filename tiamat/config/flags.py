@@ -1,7 +1,6 @@
 """The command line, made of the settings."""
 
 import argparse
-import difflib
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -186,6 +185,8 @@ def refuse(parser: Parser, rest: Sequence[str]) -> NoReturn:
         parser.error(f"one application is enough: what is {word!r}?")
     if flag in UVICORNS:
         parser.error(f"there is no flag {flag}; write {UVICORNS[flag]}")
+    import difflib  # seldom, and large
+
     near = difflib.get_close_matches(flag, parser._option_string_actions, 1, 0.6)
     hint = f"; did you mean {near[0]}?" if near else ""
     parser.error(f"there is no flag {flag}{hint}")

@@ -7,7 +7,6 @@ not extended, as in gunicorn.
 """
 
 import contextlib
-import difflib
 import os
 import shlex
 import sys
@@ -175,6 +174,8 @@ class Sources:
                 raise ConfigError(f"{where}: {later.complaint(name, name)}")
             self.warnings.append(f"{where}: {name} {later.WORDS}; it has no effect")
         elif not (name in file.imported or name in file.read or callable(value)):
+            import difflib  # seldom, and large
+
             near = difflib.get_close_matches(name.lower(), settings, 1, 0.75)
             hint = (
                 f"did you mean {near[0]}?"

@@ -6,7 +6,6 @@ A specification is ``module``, ``module:name``, ``module:name.attribute`` or
 ``app``.
 """
 
-import difflib
 import importlib
 import os
 import sys
@@ -178,6 +177,8 @@ def make(factory: Any, spec: Spec) -> object:
 
 def no_module(spec: Spec, missing: str) -> str:
     """There is no module *missing*: where we looked, and what was meant, perhaps."""
+    import difflib  # seldom, and large
+
     here = sys.path[0] if sys.path else "."
     here = here or os.getcwd()
     try:
@@ -219,6 +220,8 @@ def without_ours(error: BaseException) -> BaseException:
 
 def nearest(owner: object, wanted: str, spec: Spec) -> str:
     """The attribute of *owner* that looks most like *wanted*, if one does."""
+    import difflib  # seldom, and large
+
     public = [name for name in dir(owner) if not name.startswith("_")]
     near = difflib.get_close_matches(wanted, public, 1, 0.6)
     if not near:

@@ -12,7 +12,6 @@ import re
 from binascii import a2b_base64
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, TypeAlias
 from urllib.parse import unquote_to_bytes
 
@@ -272,6 +271,8 @@ def make_clf_time() -> Callable[[int], str]:
         """``[10/Oct/2000:13:55:36 -0700]``, English whatever the locale says."""
         nonlocal last, text
         if second != last:
+            from datetime import UTC, datetime  # the master needs none of it
+
             there = datetime.fromtimestamp(second, UTC).astimezone()
             month = MONTHS[there.month - 1]
             text = there.strftime(f"[%d/{month}/%Y:%H:%M:%S %z]")

@@ -8,7 +8,6 @@ UTF-8 become U+FFFD. ``docs/logs.md`` lists the keys.
 import os
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime
 from json.encoder import encode_basestring_ascii as quoted
 from typing import TYPE_CHECKING, Any, Final
 
@@ -130,6 +129,8 @@ def make_iso_time() -> Callable[[float], str]:
         nonlocal last, prefix
         second = int(when)
         if second != last:
+            from datetime import UTC, datetime  # the master needs none of it
+
             prefix = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
             last = second
         return f"{prefix}.{int((when - second) * 1000):03d}Z"

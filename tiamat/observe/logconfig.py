@@ -7,7 +7,6 @@ The names that there are before are gunicorn's.
 import json
 import os
 from collections.abc import Collection
-from logging import config
 from typing import Any, Final
 
 FORMAT: Final = "%(asctime)s [%(process)d] [%(levelname)s] %(message)s"
@@ -52,6 +51,8 @@ def apply(source: str | dict[str, Any]) -> Collection[str]:
         OSError: the file can't be read.
         ValueError: it is no configuration.
     """
+    from logging import config  # seldom, and large
+
     try:
         if isinstance(source, str):
             apply_ini(source)
@@ -91,6 +92,8 @@ def load(path: str) -> dict[str, Any]:
 
 def apply_ini(path: str) -> None:
     """Configure by a file in the form of INI; it may use ``%(here)s``, its folder."""
+    from logging import config  # seldom, and large
+
     if not os.path.isfile(path):
         raise FileNotFoundError(2, "No such file or directory", path)
     here = os.path.dirname(os.path.abspath(path))
