@@ -49,5 +49,5 @@ def test_an_unknown_version_is_refused() -> None:
 def test_how_a_proxy_names_the_client_depends_on_the_application() -> None:
     """Unless somebody says it: that is for the worker to know."""
     assert "auto" == Config().forwarded_headers
-    with pytest.raises(ConfigError, match="is none of auto, x-forwarded, forwarded"):
+    with pytest.raises(ConfigError, match="is none of auto, x-forwarded-for"):
         Config(forwarded_headers="x-real-ip")

@@ -115,7 +115,7 @@ def test_a_trusted_proxy_names_client_host_and_prefix() -> None:
 
 def test_nobody_else_is_heard() -> None:
     """The client is who is connected, whatever it says."""
-    for style in ("client", "x-forwarded"):
+    for style in ("x-forwarded-for", "x-forwarded"):
         found = scope(fields=FORWARDED, trust=Trust(["4.3.2.1"], {}, style=style))
 
         assert found["client"] == ("1.2.3.4", 5)

@@ -143,7 +143,7 @@ def test_a_trusted_proxy_names_client_host_and_prefix() -> None:
     "trust",
     [
         Trust(["4.3.2.1"], SECURE, style="x-forwarded"),
-        Trust(["4.3.2.1"], SECURE, style="client"),
+        Trust(["4.3.2.1"], SECURE, style="x-forwarded-for"),
     ],
 )
 def test_nobody_else_is_heard(trust: Trust) -> None:

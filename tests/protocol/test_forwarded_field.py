@@ -1,10 +1,12 @@
 """Nodes, and the Forwarded field of RFC 7239."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tiamat.protocol.forwarded_field import parse_forwarded, parse_node
+
+STEADY = settings(max_examples=200, deadline=None, derandomize=True)
 
 
 @pytest.mark.parametrize(
@@ -99,6 +101,7 @@ def test_what_is_malformed_is_nothing(value: str) -> None:
     assert parse_forwarded(value) is None
 
 
+@STEADY
 @given(st.text(st.sampled_from(' \t"\\,;=[]:_.1af') | st.characters(max_codepoint=255)))
 def test_whatever_comes_is_read_or_not(text: str) -> None:
     """No value raises."""

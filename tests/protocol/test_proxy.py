@@ -5,7 +5,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from protocol.proxies import (
     IPV4,
@@ -27,6 +27,8 @@ from tiamat.protocol.proxy import (
     InvalidProxyHeader,
     ProxyHeader,
 )
+
+STEADY = settings(max_examples=200, deadline=None, derandomize=True)
 
 V4 = ("192.0.2.7", 56324), ("198.51.100.1", 443)
 V6 = ("2001:db8::7", 56324), ("2001:db8::1", 443)
@@ -201,6 +203,7 @@ PIECES = st.lists(
 ).map(b"".join)
 
 
+@STEADY
 @given(data=PIECES, seed=st.integers())
 def test_pieces_make_no_difference(data: bytes, seed: int) -> None:
     """Whatever comes: an error of ours or a header, and the same however it is cut."""
@@ -211,6 +214,7 @@ def test_pieces_make_no_difference(data: bytes, seed: int) -> None:
     assert whole == read(data, cuts=tuple(cuts))
 
 
+@STEADY
 @given(
     at=st.integers(0, 10_000), byte=st.integers(0, 255), header=st.sampled_from(HEADERS)
 )

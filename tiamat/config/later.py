@@ -11,14 +11,12 @@ FLAGS: Final[dict[str, tuple[str, ...]]] = {
     "disable_redirect_access_to_syslog": ("--disable-redirect-access-to-syslog",),
     "dogstatsd_tags": ("--dogstatsd-tags",),
     "enable_backlog_metric": ("--enable-backlog-metric",),
-    "protocol": ("--protocol",),
     "statsd_host": ("--statsd-host",),
     "statsd_prefix": ("--statsd-prefix",),
     "syslog": ("--log-syslog",),
     "syslog_addr": ("--log-syslog-to",),
     "syslog_facility": ("--log-syslog-facility",),
     "syslog_prefix": ("--log-syslog-prefix",),
-    "uwsgi_allow_ips": ("--uwsgi-allow-from",),
 }
 
 NAMES: Final = {flag: name for name, flags in FLAGS.items() for flag in flags}

@@ -85,17 +85,19 @@ class Protocols(Section):
     )
     forwarded_headers = Setting(
         "--forwarded-headers",
-        type=kinds.one_of("auto", "x-forwarded", "forwarded", "none"),
+        type=kinds.one_of(
+            "auto", "x-forwarded-for", "x-forwarded", "forwarded", "none"
+        ),
         default="auto",
         help="""
-            How a proxy names the client: `auto`, `x-forwarded`, `forwarded` or `none`.
+            The headers by which a proxy names the client: `x-forwarded`, for example.
 
-            Only from `forwarded_allow_ips`. `x-forwarded` is X-Forwarded-For, -Host,
-            -Port and -Prefix; set it if your proxy sets or removes all of them.
-            `forwarded` is Forwarded (RFC 7239), also for the scheme, and
-            `secure_scheme_headers` has no effect then. With `none` the client is who
-            is connected. `auto` is `none` for WSGI, as with gunicorn; for ASGI it is
-            X-Forwarded-For alone, as with uvicorn. See proxies.md.
+            Only from `forwarded_allow_ips`. `x-forwarded-for` is that header alone,
+            `x-forwarded` is X-Forwarded-For, -Host, -Port and -Prefix; set it if your
+            proxy sets or removes all of them. `forwarded` is Forwarded (RFC 7239), also
+            for the scheme, and `secure_scheme_headers` has no effect then. With `none`
+            the client is who is connected. `auto` is `none` for WSGI, as with gunicorn,
+            and `x-forwarded-for` for ASGI, as with uvicorn. See proxies.md.
         """,
     )
     secure_scheme_headers = Setting(
@@ -120,6 +122,29 @@ class Protocols(Section):
             Names with `_` that a proxy may set in spite of `header_map`.
 
             Only from `forwarded_allow_ips`.
+        """,
+    )
+    protocol = Setting(
+        "--protocol",
+        type=kinds.one_of("http", "uwsgi"),
+        default="http",
+        help="""
+            What is spoken on every address: `http` or `uwsgi` (nginx's `uwsgi_pass`).
+
+            A connection of uwsgi has one request. The client, the server's name and
+            port, the scheme and the mount point are what the variables say, and all
+            others are in the environ. See proxies.md.
+        """,
+    )
+    uwsgi_allow_ips = Setting(
+        "--uwsgi-allow-from",
+        type=kinds.networks,
+        default=["127.0.0.1", "::1"],
+        help="""
+            Who may connect under `protocol = uwsgi`: addresses, networks, `*`.
+
+            Anybody else could claim to be any client, so connections from elsewhere
+            are closed. A Unix socket admits by its permissions.
         """,
     )
     proxy_protocol = Setting(

@@ -16,7 +16,7 @@ from tiamat.drivers.aio_file import send_file
 from tiamat.drivers.waiters import Waiters
 from tiamat.gateways.asgi import Cycle, Disconnected
 from tiamat.protocol.errors import ProtocolError
-from tiamat.protocol.http1 import NO_REQUEST, Connection
+from tiamat.protocol.http1 import NO_REQUEST
 from tiamat.protocol.request import UNWANTED
 from tiamat.protocol.response import Response, refusal
 from tiamat.system.queues import readable, unsent
@@ -70,7 +70,7 @@ class AioConnection(asyncio.Protocol):
         service = server.service
         self.server = server
         self.base = base
-        self.http = Connection(service.limits, service.parser, service.names)
+        self.http = service.protocol(service.limits, service.parser, service.names)
         self.http.upgrades = service.begin_websocket is not None
         self.peer = ("", "")
         self.client: tuple[str, int] | None = None

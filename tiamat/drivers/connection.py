@@ -21,7 +21,7 @@ from tiamat.drivers.transport import (
 )
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.protocol.errors import ProtocolError
-from tiamat.protocol.http1 import NO_REQUEST, Connection
+from tiamat.protocol.http1 import NO_REQUEST
 from tiamat.protocol.request import Body, Request
 from tiamat.protocol.response import Response, refusal
 from tiamat.system.poller import IN
@@ -66,7 +66,7 @@ class EventedConnection(SocketTransport):
         service = loop.service
         self.base = base
         self.body_at = 0.0
-        self.http = Connection(service.limits, service.parser, service.names)
+        self.http = service.protocol(service.limits, service.parser, service.names)
         self.http.holds_upgrades = True
         self.closing = False
         self.reported: Reported | None = None

@@ -12,7 +12,7 @@ looked at. SO_RCVLOWAT would not help on Unix sockets.
 
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Final, Protocol, TypeAlias
 
 from tiamat.gateways.faults import Log
@@ -40,7 +40,8 @@ class Opener:
         log: Who hears of connections that are refused.
         timeout: Seconds that an opening may take.
         make: A new preface, for each of them.
-        admits: Whether a peer may open one at all, by its address; None admits all.
+        admits: Whether a peer may open one at all, by its address; each with the name
+            of its setting, for the log.
         behind: Makes the base of a connection with a PROXY header.
 
     Attributes:
@@ -54,7 +55,7 @@ class Opener:
         timeout: float,
         make: "Callable[[], Preface]",
         *,
-        admits: Callable[[str], bool] | None = None,
+        admits: Sequence[tuple[str, Callable[[str], bool]]] = (),
         behind: Behind,
     ) -> None:
         self.timeout = timeout
@@ -74,7 +75,7 @@ class Opener:
             self._quiet_until = now + _QUIET
             count, self._refused = self._refused, 0
             self._log.warning(
-                "PROXY protocol: %d refused, this one from %s: %s",
+                "connections refused: %d, this one from %s: %s",
                 count, host_of(address) or "a Unix socket", why,
             )  # fmt: skip
 
@@ -122,12 +123,12 @@ class Opening:
 
     def begin(self) -> None:
         """Look whether enough is here already; else have the loop wait for it."""
-        admits = self.opener.admits
-        if admits is not None and not admits(host_of(self.address)):
-            self.opener.refused(self.address, "it is none of proxy_allow_ips")
-            self.over = True
-            self.sock.close()
-            return
+        for setting, admits in self.opener.admits:
+            if not admits(host_of(self.address)):
+                self.opener.refused(self.address, f"it is none of {setting}")
+                self.over = True
+                self.sock.close()
+                return
         self.look()
         if not self.over:
             self._owner.wait_for(self)

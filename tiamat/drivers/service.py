@@ -1,8 +1,8 @@
 """What connections need, chosen and built once per worker."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, TypeVar
 
 from tiamat.drivers.opening import Opener
 from tiamat.gateways.asgi import ASGIGateway
@@ -10,6 +10,7 @@ from tiamat.gateways.faults import Log
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.headers import Names
+from tiamat.protocol.http1 import Connection
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.parser import ParserFactory
 from tiamat.protocol.request import Request
@@ -74,6 +75,7 @@ class Service:
     Attributes:
         opener: What stands before a connection's first byte; None is nothing.
         security: What makes TLS of them; None is plain text.
+        protocol: What makes requests of the bytes of a connection.
     """
 
     log: Log
@@ -87,6 +89,7 @@ class Service:
     limit_connections: int = 0
     opener: Opener | None = None
     security: Any = None
+    protocol: type[Connection] = Connection
 
 
 @dataclass(slots=True, kw_only=True)
@@ -113,3 +116,11 @@ class ASGIService(Service):
     bases: dict[int, Scope] = field(default_factory=dict)
     websocket: Any = None
     begin_websocket: Any = None
+
+
+AnyService = TypeVar("AnyService", bound=Service)
+
+
+def over_http(service: AnyService) -> AnyService:
+    """The same for connections of HTTP, whatever others speak."""
+    return replace(service, protocol=Connection)

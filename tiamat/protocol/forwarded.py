@@ -20,7 +20,7 @@ from tiamat.protocol.headers import VALID_HOSTS
 from tiamat.protocol.networks import Networks
 from tiamat.protocol.request import Request
 
-Style: TypeAlias = Literal["none", "client", "x-forwarded", "forwarded"]
+Style: TypeAlias = Literal["none", "x-forwarded-for", "x-forwarded", "forwarded"]
 """
 Which fields are read besides those that say the scheme.
 
@@ -30,7 +30,7 @@ then asked for the scheme, too, and no other field.
 
 _FIELDS: Final[Mapping[Style, frozenset[bytes]]] = {
     "none": frozenset(),
-    "client": frozenset([b"x-forwarded-for"]),
+    "x-forwarded-for": frozenset([b"x-forwarded-for"]),
     "x-forwarded": frozenset(
         b"x-forwarded-" + name for name in (b"for", b"host", b"port", b"prefix")
     ),

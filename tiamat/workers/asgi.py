@@ -11,9 +11,8 @@ from typing import Any, ClassVar, Final, cast
 from tiamat.config import Config, named
 from tiamat.drivers.aio import AioServer
 from tiamat.drivers.aio_connection import AioConnection
-from tiamat.drivers.service import ASGIService, Timeouts
+from tiamat.drivers.service import ASGIService, Timeouts, over_http
 from tiamat.gateways.asgi import ASGIGateway
-from tiamat.gateways.asgi_scope import Scopes
 from tiamat.gateways.lifespan import Lifespan
 from tiamat.system.scoreboard import CONNECTIONS, IN_FLIGHT, REQUESTS, SECONDS
 from tiamat.workers.base import Worker
@@ -24,6 +23,7 @@ from tiamat.workers.serving import (
     common_parts,
     make_common,
     make_trust,
+    scopes_class,
     take_plain,
 )
 
@@ -69,8 +69,8 @@ class ASGIWorker(Worker):
     def make_service(self) -> ASGIService:
         """The service of this worker, by its settings and its application."""
         cfg = self.cfg
-        trust = make_trust(cfg, "client")  # as uvicorn
-        scopes = Scopes(
+        trust = make_trust(cfg, "x-forwarded-for")  # as uvicorn
+        scopes = scopes_class(cfg)(
             root_path=cfg.root_path,
             trust=trust,
             refuse_underscores=cfg.header_map == "refuse",
@@ -145,7 +145,7 @@ class ASGIWorker(Worker):
 
     def serve_check(self, request: SelfCheck) -> None:
         """Serve the worker's request to itself, while the loop goes on."""
-        aio = AioServer([], self.service, self.row, self.loop)
+        aio = AioServer([], over_http(self.service), self.row, self.loop)
         where = request.host, request.port
         base = self.service.gateway.scopes.base(where, request.scheme)
         protocol = partial(AioConnection, aio, base, PEER)

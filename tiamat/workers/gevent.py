@@ -28,6 +28,7 @@ except ImportError as error:
 
 from tiamat.drivers.blocking import BlockingConnection
 from tiamat.drivers.evented import Handle
+from tiamat.drivers.service import over_http
 from tiamat.gateways.wsgi import RequestEnded, WSGIResponse
 from tiamat.observe.log import Log
 from tiamat.system.scoreboard import IN_FLIGHT
@@ -137,7 +138,9 @@ class GeventWorker(SyncWorker):
 
     def serve_check(self, request: SelfCheck) -> None:
         """Serve the worker's request to itself, in a greenlet."""
+        self.loop.service = over_http(self.service)
         self.loop.adopt(request.sock, PEER, self.base_of(request))
+        self.loop.service = self.service
         self.loop.soon()
         while self.alive and not request.done:
             self.turn(HEARTBEAT)

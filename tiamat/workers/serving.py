@@ -8,11 +8,13 @@ from typing import Any, Final, cast
 from tiamat.config import Config, named
 from tiamat.drivers.opening import Behind, Opener
 from tiamat.drivers.service import ASGIService, Timeouts, WSGIService
+from tiamat.gateways.asgi_scope import Scopes
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
 from tiamat.protocol.forwarded import Style, Trust
 from tiamat.protocol.headers import HeaderMap, Names
+from tiamat.protocol.http1 import Connection
 from tiamat.protocol.limits import Limits
 from tiamat.protocol.networks import Networks
 from tiamat.workers.base import Worker
@@ -42,7 +44,7 @@ def make_service(worker: Worker, *, multithread: bool = False) -> WSGIService:
         sendfile=cfg.sendfile,
         stopping=lambda: not worker.alive,
     )
-    environs = Environs(
+    environs = environs_class(cfg)(
         script_name=cfg.root_path,
         multithread=multithread,
         multiprocess=cfg.workers > 1,
@@ -78,24 +80,28 @@ def common_parts(worker: Worker, trust: Trust, behind: Behind) -> dict[str, Any]
         "limit_connections": cfg.limit_connections
         or max(_FEWEST, open_files() - _RESERVED),
         "opener": make_opener(worker, behind),
+        "protocol": make_protocol(cfg),
     }
 
 
 def make_opener(worker: Worker, behind: Behind) -> Opener | None:
     """What stands before the first byte of connections, if anything does."""
     cfg = worker.cfg
-    expected = cfg.proxy_protocol != "off"
-    if not (expected or cfg.is_ssl):
+    admits = []
+    if cfg.proxy_protocol != "off":
+        admits.append(("proxy_allow_ips", Networks(cfg.proxy_allow_ips).has))
+    if cfg.protocol == "uwsgi":
+        admits.append(("uwsgi_allow_ips", Networks(cfg.uwsgi_allow_ips).has))
+    if not (admits or cfg.is_ssl):
         return None
     from tiamat.protocol.preface import Preface
     from tiamat.protocol.proxy import BEGINNINGS
 
-    versions = BEGINNINGS[cfg.proxy_protocol] if expected else None
     return Opener(
         worker.log,
         cfg.header_timeout or FOREVER,
-        partial(Preface, versions, looks=cfg.is_ssl),
-        admits=Networks(cfg.proxy_allow_ips).has if expected else None,
+        partial(Preface, BEGINNINGS.get(cfg.proxy_protocol), looks=cfg.is_ssl),
+        admits=admits,
         behind=behind,
     )
 
@@ -107,6 +113,33 @@ def take_plain(service: WSGIService | ASGIService, cfg: Config) -> None:
 
         plain = PlainHTTP(service, redirect=cfg.redirect_http)
         service.opener.plain = plain.begin
+
+
+def make_protocol(cfg: Config) -> type[Connection]:
+    """What makes requests of the bytes of a connection."""
+    if cfg.protocol == "http":
+        return Connection
+    from tiamat.protocol.uwsgi import UwsgiConnection
+
+    return UwsgiConnection
+
+
+def environs_class(cfg: Config) -> type[Environs]:
+    """What makes environs of requests."""
+    if cfg.protocol == "http":
+        return Environs
+    from tiamat.gateways.uwsgi import UwsgiEnvirons
+
+    return UwsgiEnvirons
+
+
+def scopes_class(cfg: Config) -> type[Scopes]:
+    """What makes scopes of requests."""
+    if cfg.protocol == "http":
+        return Scopes
+    from tiamat.gateways.uwsgi import UwsgiScopes
+
+    return UwsgiScopes
 
 
 def make_common(cfg: Config) -> CommonHeaders:

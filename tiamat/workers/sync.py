@@ -5,7 +5,7 @@ import math
 from typing import Any, ClassVar
 
 from tiamat.drivers.evented import EventedLoop, Handle
-from tiamat.drivers.service import WSGIService
+from tiamat.drivers.service import WSGIService, over_http
 from tiamat.gateways.wsgi import WSGIResponse
 from tiamat.system.scoreboard import CONNECTIONS, REQUESTS, SECONDS
 from tiamat.types import Environ
@@ -72,7 +72,7 @@ class SyncWorker(Worker):
     def serve_check(self, request: SelfCheck) -> None:
         """Serve the worker's request to itself, on a loop that accepts nothing."""
         run = self.handler(self.service.gateway.run)
-        loop = EventedLoop([], self.service, self.row, run)
+        loop = EventedLoop([], over_http(self.service), self.row, run)
         loop.watch_wakeup(self.wakeup.fileno(), self.handle_wakeup)
         loop.adopt(request.sock, PEER, self.base_of(request))
         while self.alive and not request.done:

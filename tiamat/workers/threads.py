@@ -10,6 +10,7 @@ from typing import ClassVar, Final
 from tiamat.drivers.pool import Pool
 from tiamat.drivers.pooled import PooledLoop
 from tiamat.drivers.seat import Seat
+from tiamat.drivers.service import over_http
 from tiamat.system.scoreboard import (
     CONNECTIONS,
     IN_FLIGHT,
@@ -82,7 +83,7 @@ class ThreadsWorker(SyncWorker):
     def serve_check(self, request: SelfCheck) -> None:
         """Serve the worker's request to itself, in a thread of a pool."""
         run = self.handler(self.service.gateway.run)
-        loop = PooledLoop([], self.service, self.row, run)
+        loop = PooledLoop([], over_http(self.service), self.row, run)
         pool = Pool(loop, self.cfg.threads, self.wakeup, self.handle_wakeup)
         loop.adopt(request.sock, PEER, self.base_of(request))
         while self.alive and not request.done:
