@@ -1,12 +1,43 @@
-"""Which application is meant: by name, by a PasteDeploy file, or as an object."""
+"""Which application is meant: by name, by a file, or as an object."""
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from tiamat.gateways import loader
+from tiamat.gateways import loader, tcp
 
 if TYPE_CHECKING:
     from tiamat.config.config import Config
+
+SCRIPTS: Final = ("tcp", "tcp-gevent")
+"""The workers that run a worker script."""
+
+
+def finish_script(config: "Config") -> None:
+    """
+    With a worker script, the worker is one that runs it.
+
+    Raises:
+        ConfigError: another worker, or an application, is asked for as well.
+    """
+    if config.script is None:
+        return
+    kind = config.worker_class
+    if kind not in (None, "gevent", *SCRIPTS):
+        config.refuse(
+            "worker_class",
+            "runs no worker script: what that returns decides; leave out -k, or use"
+            " -k gevent if it is written for gevent",
+        )
+    if config.sources.app is not None:
+        config.refuse(
+            "script", f"and the application {config.sources.app!r} can't both be served"
+        )
+    config.values["worker_class"] = "tcp" if kind in (None, "tcp") else "tcp-gevent"
+
+
+def makes_server(config: "Config") -> bool:
+    """Whether what is loaded is ``run(config)``, which makes a server of any kind."""
+    return config.worker_class in SCRIPTS
 
 
 def name_of(config: "Config") -> str | None:
@@ -18,6 +49,8 @@ def name_of(config: "Config") -> str | None:
     """
     if config.sources.application is not None:
         return described(config.sources.application)
+    if config.script is not None:
+        return config.script
     if config.paste is None:
         return config.sources.app or config.wsgi_app
     path, sharp, section = config.paste.partition("#")
@@ -50,7 +83,10 @@ def check(config: "Config") -> None:
     Raises:
         AppError: it can't.
     """
-    if config.app and config.paste is None and config.sources.application is None:
+    if config.app and makes_server(config):
+        if tcp.script_path(config.app) is None:
+            loader.parse_spec(config.app)
+    elif config.app and config.paste is None and config.sources.application is None:
         loader.parse_spec(config.app)
 
 
@@ -63,6 +99,8 @@ def load(config: "Config") -> object:
     """
     if config.sources.application is not None:
         return config.sources.application
+    if makes_server(config):
+        return tcp.load(config.app or "")
     if config.paste is not None:
         from tiamat.gateways import paste
 

@@ -78,9 +78,12 @@ def check_application(
 
     def attempt() -> str:
         try:
-            spoken = interface.interface(application.load(config))
+            found = application.load(config)
         except TiamatError as error:
             return str(error)
+        if application.makes_server(config):
+            return ""  # what it makes shows when it is called, in a worker
+        spoken = interface.interface(found)
         try:
             kind = load_worker_class(config.worker_class, config.threads)
         except TiamatError:

@@ -153,6 +153,11 @@ class Config(
         named = f"{name} " if name else ""
         return f"{self.workers} {named}worker{'' if self.workers == 1 else 's'}"
 
+    @property
+    def scheme(self) -> str:
+        """That of addresses in ``bind``, for people."""
+        return "tcp" if application.makes_server(self) else super().scheme
+
     def changed_modules(self) -> list[str]:
         """
         Modules of the configuration file whose files changed since they were read.
@@ -197,6 +202,7 @@ class Config(
 
     def finish(self) -> None:
         """Check what takes more than one value, and complete what is relative."""
+        application.finish_script(self)
         self.app = application.name_of(self)
         if (path := application.logging_file(self)) and not self.logconfig:
             self.values["logconfig"] = path

@@ -36,6 +36,18 @@ class Processes(Section):
             of the group `tiamat.workers`. See workers.md.
         """,
     )
+    script = Setting(
+        "-s",
+        "--script",
+        type=kinds.optional(kinds.text),
+        default=None,
+        help="""
+            A worker script: a file or a module that defines `run(config)`.
+
+            What that returns is served on the sockets of `bind`: a server of any kind,
+            of HTTP or not. It takes the place of the application. See raw-tcp.md.
+        """,
+    )
     threads = Setting(
         "--threads",
         type=kinds.positive,

@@ -19,6 +19,7 @@ OURS: Final = {
     "gevent": "tiamat.workers.gevent:GeventWorker",
     "h11": "tiamat.workers.asgi:H11Worker",
     "sync": "tiamat.workers.sync:SyncWorker",
+    "tcp": "tiamat.workers.tcp:TCPWorker",
     "threads": "tiamat.workers.threads:ThreadsWorker",
 }
 
@@ -27,6 +28,7 @@ ALIASES: Final = OURS | {
     "gevent_wsgi": OURS["gevent"],
     "gthread": OURS["threads"],
     "h11-async": OURS["h11"],
+    "tcp-gevent": "tiamat.workers.tcp_gevent:GeventServerWorker",
 }
 """Also by gunicorn's names for the same."""
 

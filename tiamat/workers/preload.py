@@ -24,6 +24,8 @@ def preload(cfg: "Config") -> object | None:
     if cfg.app is None:
         return None
     app = application.load(cfg)
+    if application.makes_server(cfg):
+        return app
     named.parser(cfg)
     if interface.interface(app) == "asgi":
         load_worker_class("asgi")
