@@ -167,7 +167,7 @@ FEW = settings(
     phases=[Phase.generate],
     suppress_health_check=[*HealthCheck],
 )
-MANY = settings(FEW, max_examples=25, stateful_step_count=30, derandomize=False)
+MANY = settings(FEW, max_examples=12, stateful_step_count=30, derandomize=False)
 
 
 def run(kind: str, how_much: settings) -> None:
