@@ -184,3 +184,36 @@ def test_our_own_queue_can_be_shut(paths: list[str]) -> None:
     assert not Listeners({}).refuse_new()
 
     listeners.close()
+
+
+def test_a_shared_port_has_a_socket_per_worker() -> None:
+    """Made at a start, kept by every reload, and one address for people."""
+    config = Config(bind=["127.0.0.1:0"], reuse_port=True, workers=3)
+    first = Listeners({}).rebound(config, never)
+    (url,) = first.urls("http")
+
+    assert ["127.0.0.1:0", "127.0.0.1:0#1", "127.0.0.1:0#2"] == list(first.by_bind)
+    assert 1 == len({listener.address for listener in first.all})
+    for workers in (1, 9):
+        other = Config(bind=["127.0.0.1:0"], reuse_port=False, workers=workers)
+        assert first.by_bind == first.rebound(other, never).by_bind
+    assert ["127.0.0.1:0"] == [
+        bind for bind in first.by_bind if store_name(bind) in first.stored()
+    ]
+    fds = {bind: os.dup(fd) for bind, fd in first.descriptors().items()}
+    second = Listeners.from_predecessor(fds, fixed=False)
+    assert [url] == second.urls("http")
+
+    second.close()
+    first.close()
+
+
+def test_a_unix_socket_is_one(tmp_path: Path) -> None:
+    """There is nothing to share."""
+    bind = f"unix:{tmp_path / 'one'}"
+    config = Config(bind=[bind], reuse_port=True, workers=3)
+    listeners = Listeners({}).rebound(config, never)
+
+    assert [bind] == list(listeners.by_bind)
+
+    listeners.close()

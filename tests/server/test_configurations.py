@@ -197,7 +197,7 @@ CASES = {
         app=ASGI, check=asgi,
         log=(
             "dirty_workers has no effect", "HTTP/2 is not built yet",
-            "reuse_port has no effect", "control_socket_mode has no effect",
+            "control_socket_mode has no effect",
         ),
     ),
 }  # fmt: skip

@@ -375,3 +375,18 @@ def test_listeners_are_not_passed_to_programs(listen: Listen) -> None:
     )
 
     assert b"Bad file descriptor" in done.stderr
+
+
+def test_a_port_can_be_shared_by_who_wants_it() -> None:
+    """With one that did not ask for it, it is in use."""
+    (first,) = sockets.listen(["127.0.0.1:0"], 1, reuse_port=True)
+    second = sockets.listen_beside(first, 1)
+    (alone,) = sockets.listen(["127.0.0.1:0"], 1)
+
+    assert first.address == second.address
+    assert sockets.shares_port(first)
+    assert not sockets.shares_port(alone)
+    with pytest.raises(BindError, match="this very process does already"):
+        sockets.listen_beside(alone, 1)
+    for listener in (first, second, alone):
+        listener.close()

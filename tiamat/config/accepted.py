@@ -40,8 +40,6 @@ INSTEAD: Final[dict[str, str]] = {
     "permit_unconventional_http_method": METHODS,
     "permit_unconventional_http_version": "other versions than HTTP/1.0 and 1.1 get"
     " 505",
-    "reuse_port": "workers share each listener, and one of them is woken for a"
-    " connection (EPOLLEXCLUSIVE); so none waits behind a busy worker",
     "strip_header_spaces": f"a space before the colon gets 400: {STRICT}",
     "worker_tmp_dir": "heartbeats are in shared memory, and touch no disk",
 }
@@ -74,17 +72,6 @@ class Accepted(Section):
         type=kinds.switch,
         default=False,
         help="Without effect: other versions than 1.0 and 1.1 get 505.",
-    )
-    reuse_port = Setting(
-        "--reuse-port",
-        type=kinds.switch,
-        default=False,
-        help="""
-            Without effect: workers share each listener.
-
-            One of them is woken for a connection. With a socket for each worker the
-            kernel would hand connections to workers that are busy.
-        """,
     )
     strip_header_spaces = Setting(
         "--strip-header-spaces",

@@ -172,7 +172,11 @@ def check_tls(config: Config) -> Iterator[Finding]:
 
 
 def check_addresses(config: Config) -> Iterator[Finding]:
-    """Each address can be listened on, or a server (ours, perhaps) does already."""
+    """
+    Each address can be listened on, or a server (ours, perhaps) does already.
+
+    Never by ``reuse_port``: we would get connections that are for that server.
+    """
     owner = (config.user, config.group)
     for address in config.bind:
         if address.startswith("fd://"):

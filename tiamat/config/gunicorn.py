@@ -40,7 +40,8 @@ wsgi_app: same.
 bind: better. A reload lets go of an address only when nobody needs it any more;
   a Unix socket that a server answers on is never taken away.
 backlog: same.
-reuse_port: not here.
+reuse_port: better. The master makes the sockets and keeps them, and all workers accept
+  from all, so that a worker's end loses no connection.
 
 workers: better. `auto` counts what the container may use; 0 is refused.
 worker_class: differs. Without it the application decides: `asgi`, `threads` or `sync`.

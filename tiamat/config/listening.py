@@ -52,3 +52,17 @@ class Listening(Section):
             The kernel caps it (`net.core.somaxconn` on Linux, 4096).
         """,
     )
+    reuse_port = Setting(
+        "--reuse-port",
+        type=kinds.switch,
+        default=False,
+        help="""
+            A TCP address has a socket per worker, and others may listen on it, too.
+
+            The kernel spreads connections over the sockets (SO_REUSEPORT); each has
+            its own queue of `backlog`. The master makes and keeps them, and all workers
+            accept from all of them: a worker's end loses no connection, and none waits
+            behind a busy worker. A second server of the same user with this setting
+            shares the address; without it that is an error. Set at a start.
+        """,
+    )

@@ -50,10 +50,7 @@ def status(arbiter: "Arbiter") -> Answer:
             "pid": premises.pid,
             "seconds": now - arbiter.control.began,
             "application": premises.config.app,
-            "listeners": [
-                listener.url_by(premises.config.scheme)
-                for listener in premises.plan.listeners.all
-            ],
+            "listeners": premises.plan.listeners.urls(premises.config.scheme),
             "target": roster.target,
             "serving": serving,
             "generation": roster.generation,

@@ -48,11 +48,14 @@ ELSEWHERE: Final = frozenset({Phase.BESIDE, Phase.WATCHED, Phase.LEFT})
 def facts(arbiter: "Arbiter") -> dict[str, Any]:
     """What the master knows beside the scoreboard, as JSON takes it."""
     age = monotonic() - arbiter.control.began
-    lengths = {
-        listener.url_by(arbiter.premises.config.scheme): backlog.length(listener.sock)
-        for listener in arbiter.premises.plan.listeners.all
-        if listener.fileno() >= 0
-    }
+    lengths: dict[str, int | None] = {}
+    for listener in arbiter.premises.plan.listeners.all:
+        if listener.fileno() >= 0:
+            url = listener.url_by(arbiter.premises.config.scheme)
+            length = backlog.length(listener.sock)
+            if length is not None:
+                length += lengths.get(url) or 0
+            lengths[url] = length
     return {
         "version": tiamat.__version__,
         "began": time.time() - age,

@@ -2,10 +2,14 @@
 
 import os
 from collections.abc import Callable, Iterable, Mapping
+from typing import Final
 
 from tiamat.config import Config, named
 from tiamat.system import backlog, sockets, systemd
 from tiamat.system.sockets import AddressInUse, Listener
+
+BESIDE: Final = "#"
+"""Stands in keys between an address and the slot of a further socket on it."""
 
 
 class Listeners:
@@ -93,10 +97,33 @@ class Listeners:
                 by_bind[bind] = listener
                 if bind not in self.by_bind:
                     bound.by_bind[bind] = listener
+                for key in self.beside(bind, listener, config):
+                    other = self.by_bind.get(key)
+                    if other is None:
+                        other = sockets.listen_beside(listener, config.backlog)
+                        bound.by_bind[key] = other
+                    by_bind[key] = other
         except BaseException:
             bound.close()
             raise
         return Listeners(by_bind)
+
+    def beside(self, bind: str, listener: Listener, config: Config) -> list[str]:
+        """
+        The keys of the sockets that listen on the same address, for ``reuse_port``.
+
+        One per slot. All workers accept from all of them, so none is ever closed with
+        connections in its queue while others serve, and none waits behind a busy
+        worker. What is there stays, however many workers there are.
+        """
+        if bind in self.by_bind or not sockets.shares_port(listener):
+            # None is added: if a reload failed, it would go with what it has got.
+            return [key for key in self.by_bind if key.startswith(bind + BESIDE)]
+        return [f"{bind}{BESIDE}{slot}" for slot in range(1, config.workers)]
+
+    def urls(self, scheme: str) -> list[str]:
+        """Where they are reached, each address once."""
+        return list(dict.fromkeys(one.url_by(scheme) for one in self.all))
 
     def without(self, others: "Listeners") -> "Listeners":
         """Those of these that the others don't have."""
@@ -112,7 +139,7 @@ class Listeners:
         return {
             systemd.store_name(bind): listener
             for bind, listener in self.by_bind.items()
-            if not listener.inherited
+            if not (listener.inherited or BESIDE in bind)
         }
 
     def refuse_new(self) -> bool:
@@ -147,7 +174,11 @@ def listen(
     while True:
         try:
             return sockets.listen(
-                [bind], config.backlog, umask=config.umask, owner=owner
+                [bind],
+                config.backlog,
+                umask=config.umask,
+                owner=owner,
+                reuse_port=config.reuse_port,
             )[0]
         except AddressInUse as error:
             if not may_wait(error):

@@ -116,8 +116,8 @@ class Premises:
         log.info(
             "Tiamat %s on Python %s, pid %d", tiamat.__version__, version, self.pid
         )
-        for listener in self.plan.listeners.all:
-            log.info("listening on %s", listener.url_by(config.scheme))
+        for url in self.plan.listeners.urls(config.scheme):
+            log.info("listening on %s", url)
         log.info("serving %s with %s", config.app, config.workers_in_words)
         if self.log_is_elsewhere:
             for warning in config.warnings:  # else the command has said it here
@@ -195,12 +195,13 @@ class Premises:
             listener.stored = False
         if self.succession.alone:
             removed.refuse_new()
-        for listener in removed.all:
-            url = listener.url_by(before.config.scheme)
+        for url in removed.urls(before.config.scheme):
             self.log.info("no longer listening on %s", url)
         removed.close(unlink=self.succession.alone)
-        for listener in plan.listeners.without(before.listeners).all:
-            self.log.info("listening on %s", listener.url_by(plan.config.scheme))
+        known = before.listeners.urls(plan.config.scheme)
+        for url in plan.listeners.urls(plan.config.scheme):
+            if url not in known:
+                self.log.info("listening on %s", url)
         for warning in plan.config.warnings:
             self.log.warning("%s", warning)
         for module in plan.config.changed_modules():

@@ -10,7 +10,7 @@ import os
 import socket
 import stat
 from collections.abc import Iterable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from tiamat.errors import BindError
 from tiamat.system.addresses import Descriptor, Tcp, Unix, parse_address
@@ -126,6 +126,7 @@ def listen(
     *,
     umask: int | None = None,
     owner: tuple[int, int] | None = None,
+    reuse_port: bool = False,
 ) -> list[Listener]:
     """
     Bind and listen on every address, or on none.
@@ -137,6 +138,7 @@ def listen(
         umask: the file of a Unix socket gets the permissions that this leaves
             of 0o777; None leaves it to the process.
         owner: user and group that the file of a Unix socket is given to.
+        reuse_port: others may listen on the same TCP address, if they want it, too.
 
     Raises:
         AddressInUse: somebody listens there; the text names who.
@@ -151,7 +153,7 @@ def listen(
                 case Unix(path):
                     listeners.append(listen_unix(path, backlog, umask, owner))
                 case Tcp(host, port):
-                    listeners.append(listen_tcp(host, port, backlog))
+                    listeners.append(listen_tcp(host, port, backlog, reuse_port))
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -199,7 +201,9 @@ def prepared(sock: socket.socket, *, inherited: bool = False) -> Listener:
     return Listener(sock, inherited=inherited)
 
 
-def listen_tcp(host: str, port: int, backlog: int) -> Listener:
+def listen_tcp(
+    host: str, port: int, backlog: int, reuse_port: bool = False
+) -> Listener:
     """Bind a TCP address."""
     text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
     try:
@@ -217,16 +221,46 @@ def listen_tcp(host: str, port: int, backlog: int) -> Listener:
         ) from None
     sock = socket.socket(family, kind, protocol)
     try:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        if family == socket.AF_INET6:
-            # Each family is bound by an address of its own; else [::]:80 beside
-            # 0.0.0.0:80 is "address already in use" by ourselves.
-            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-        sock.bind(address)
-        sock.listen(backlog)
+        bind_tcp(sock, address, backlog, reuse_port)
     except OSError as error:
         sock.close()
         raise tcp_error(error, text, port) from None
+    return prepared(sock)
+
+
+def bind_tcp(sock: socket.socket, address: Any, backlog: int, reuse_port: bool) -> None:
+    """Bind a TCP socket, and listen."""
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if reuse_port:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    if sock.family == socket.AF_INET6:
+        # Each family is bound by an address of its own; else [::]:80 beside
+        # 0.0.0.0:80 is "address already in use" by ourselves.
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    sock.bind(address)
+    sock.listen(backlog)
+
+
+def shares_port(listener: Listener) -> bool:
+    """Whether others may listen on its address."""
+    if listener.sock.family == socket.AF_UNIX:
+        return False
+    return bool(listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))
+
+
+def listen_beside(listener: Listener, backlog: int) -> Listener:
+    """
+    Listen on the same address with one more socket: it has a queue of its own.
+
+    Raises:
+        BindError: the system refuses.
+    """
+    sock = socket.socket(listener.sock.family, socket.SOCK_STREAM)
+    try:
+        bind_tcp(sock, listener.address, backlog, reuse_port=True)
+    except OSError as error:
+        sock.close()
+        raise tcp_error(error, listener.text, listener.address[1]) from None
     return prepared(sock)
 
 
