@@ -1,12 +1,17 @@
 """Behind real proxies: who has asked, whom and how is right, and nothing is lost."""
 
+import signal
+import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Serve
+from drivers.loops import read_all
 from kinds import KINDS
+from protocol.packets import packed
 from proxying import CLIENT, HOST, NGINX_HTTP, NGINX_UWSGI, Front, ask, ask_often
+from running import LIMIT
 
 KEPT = "--keep-alive=75"
 """Longer than nginx keeps an idle connection, so that it is the one that closes."""
@@ -121,3 +126,49 @@ def check(front: Front, name: str, count: int) -> None:
     expected = "/a b" if name == "nginx-uwsgi" else "/x/../a b"
     assert (expected, "q=1") == (said["path"], said["query"])
     assert [] == ask_often(front, count)
+
+
+@pytest.mark.parametrize("kind", ["gevent", "asgi"])
+def test_a_worker_that_speaks_uwsgi_is_checked_over_http(
+    serve: Serve, kind: str
+) -> None:
+    """
+    Its own request is one of HTTP; those of clients are not.
+    """
+    app, *flags = KINDS[kind]
+    server = serve(
+        f"apps.ends:{app}", *flags, "--protocol=uwsgi", "--reload-check=/healthz"
+    )
+    server.wait_for_log(" serves")
+    server.signal(signal.SIGHUP)
+    server.wait_for_log("gen=2 .* has passed its check")
+    with socket.create_connection(server.address, LIMIT) as sock:
+        sock.sendall(packed())
+        answer = read_all(sock)
+
+    assert b'"client": "192.0.2.7"' in answer
+
+
+@pytest.mark.parametrize("kind", ["sync", "asgi"])
+def test_who_is_not_allowed_to_speak_for_clients_is_closed(
+    serve: Serve, kind: str
+) -> None:
+    """
+    Without an answer; the log names the setting.
+    """
+    app, *flags = KINDS[kind]
+    server = serve(
+        f"apps.ends:{app}",
+        *flags,
+        "--protocol=uwsgi",
+        "--uwsgi-allow-from=192.0.2.0/24",
+    )
+    with socket.create_connection(server.address, LIMIT) as sock:
+        sock.sendall(packed())
+        try:
+            answer = read_all(sock)
+        except ConnectionResetError:
+            answer = b""
+    server.wait_for_log("this one from 127.0.0.1: it is none of uwsgi_allow_ips")
+
+    assert b"" == answer
