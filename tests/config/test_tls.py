@@ -66,6 +66,7 @@ def test_requirements_are_words_or_numbers(value: object, number: int) -> None:
         ({"certfile": ["a"], "keyfile": "b"}, "is for one certfile; write pairs"),
         ({"certfile": "a", "cert_reqs": 2}, "needs ca_certs"),
         ({"cert_reqs": 3}, r"is none of none \(0\), optional \(1\), required \(2\)"),
+        ({"certfile": "a", "dev_tls": True}, "and certfile: one of them is enough"),
         ({"redirect_http": True}, "has no effect without TLS; set certfile"),
         ({"ca_certs": "a"}, "has no effect without TLS; set certfile"),
         ({"certfile": []}, "names no certificate"),

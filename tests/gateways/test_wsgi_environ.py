@@ -5,8 +5,8 @@ from typing import Any
 import pytest
 from gateways.answers import Answer, nothing
 
-from tiamat.gateways.wsgi_environ import Environs
-from tiamat.protocol.forwarded import Trust
+from tiamat.gateways.wsgi_environ import Environs, take_ends
+from tiamat.protocol.forwarded import Said, Trust
 from tiamat.protocol.proxy import ProxyHeader
 from tiamat.protocol.proxy_tlvs import TLS, Details
 
@@ -156,3 +156,12 @@ def test_nobody_else_is_heard(trust: Trust) -> None:
     assert ("inner", "80") == (environ["HTTP_HOST"], environ["SERVER_PORT"])
     assert ("", "/a") == (environ["SCRIPT_NAME"], environ["PATH_INFO"])
     assert "http" == environ["wsgi.url_scheme"]
+
+
+@pytest.mark.parametrize(("scheme", "https"), [("http", None), ("https", "on")])
+def test_https_is_what_the_scheme_says(scheme: str, https: str | None) -> None:
+    """Also where a proxy speaks TLS to us, and plain HTTP to its client."""
+    environ = {"wsgi.url_scheme": "https", "HTTPS": "on"}
+    take_ends(environ, Said(scheme=scheme))
+
+    assert (scheme, https) == (environ["wsgi.url_scheme"], environ.get("HTTPS"))

@@ -14,6 +14,7 @@ from authority import Authority, make_authority, moment, rest, shown
 from conftest import Serve
 from kinds import KINDS
 from running import LIMIT, TESTS, Server, environment, wait_until
+from websockets.sync.client import connect
 
 LAST = b"GET /%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
@@ -298,3 +299,50 @@ def test_plain_http_is_sent_to_https(
         assert b"Location" not in answer
     with authority.connect(server.address) as sock:
         assert "hello" in answered(sock)
+
+
+def test_a_certificate_is_made_for_development(
+    serve: Serve,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The same for all workers; clients that trust its authority are content."""
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    server = serve(*flags("sync", "--dev-tls", "--workers=2"))
+    path = server.wait_for_log(r"--dev-tls: signed by (\S+)")[1]
+    context = ssl.create_default_context(cafile=path)
+    with authority.connect(server.address, context) as sock:
+        assert "hello" in answered(sock)
+
+
+@pytest.mark.parametrize("kind", ["asgi", "h11"])
+def test_websockets_are_secure_too(
+    serve: Serve, authority: Authority, kind: str
+) -> None:
+    """The application is told so by their scheme."""
+    cert = authority.issue("localhost")
+    server = serve(*flags(kind, f"--certfile={cert}"))
+    url = f"wss://localhost:{server.address[1]}/"
+    with connect(url, ssl=authority.client(), open_timeout=LIMIT) as client:
+        assert "wss" == client.recv(LIMIT)
+
+
+@pytest.mark.parametrize("kind", ["sync", "asgi"])
+def test_handshakes_that_do_not_end_keep_nobody_out(
+    serve: Serve, authority: Authority, kind: str
+) -> None:
+    """At the limit of connections the one that has waited longest goes."""
+    cert = authority.issue("localhost")
+    server = serve(
+        *flags(kind, f"--certfile={cert}", "--limit-connections=20"),
+        "--header-timeout=60",
+    )
+    slow = []
+    for _ in range(40):
+        slow.append(socket.create_connection(server.address, LIMIT))
+        slow[-1].sendall(b"\x16\x03\x01\x01")
+    with authority.connect(server.address) as sock:
+        assert "hello" in answered(sock)
+    for waiting in slow:
+        waiting.close()

@@ -8,6 +8,7 @@ import ssl
 
 from tiamat.config.config import Config
 from tiamat.errors import TLSError
+from tiamat.system.dev_tls import dev_certificate
 from tiamat.system.tls import Certificate, TLSValues
 from tiamat.system.tls import make_context as make_default
 
@@ -21,11 +22,14 @@ def make_context(config: Config) -> ssl.SSLContext:
     """
 
     def make() -> ssl.SSLContext:
-        if not config.certificates:
+        certificates = [Certificate(*item) for item in config.certificates]
+        if config.dev_tls:
+            certificates = [Certificate(dev_certificate()[0])]
+        if not certificates:
             raise TLSError("certfile is not set, so there is no default context")
         return make_default(
             TLSValues(
-                certificates=[Certificate(*item) for item in config.certificates],
+                certificates=certificates,
                 password=config.keyfile_password,
                 ca_certs=config.ca_certs,
                 cert_reqs=config.cert_reqs,

@@ -130,6 +130,18 @@ class TLS(Section):
             in plain text there.
         """,
     )
+    dev_tls = Setting(
+        "--dev-tls",
+        type=kinds.switch,
+        default=False,
+        help="""
+            Use a certificate for localhost that is made here, for development.
+
+            Needs `pip install 'tiamat-server[dev-tls]'`. It is kept, with its key, in
+            a directory of your own below the system's for temporary files; the log says
+            where its authority is, for clients to trust.
+        """,
+    )
     ssl_version = Setting(
         "--ssl-version",
         type=anything,
@@ -176,7 +188,7 @@ class TLS(Section):
     @property
     def is_ssl(self) -> bool:
         """Whether every address of ``bind`` speaks TLS."""
-        return bool(self.certfile or self.keyfile or self.ssl_context)
+        return bool(self.certfile or self.keyfile or self.ssl_context or self.dev_tls)
 
     @property
     def scheme(self) -> str:
@@ -214,6 +226,8 @@ def finish(config: "Config") -> None:
     Raises:
         ConfigError: they do not fit together.
     """
+    if config.dev_tls and config.certfile:
+        config.refuse("dev_tls", "and certfile: one of them is enough")
     if config.keyfile and not config.certfile and config.ssl_context is None:
         config.refuse("keyfile", "has no certificate to it; set certfile")
     if config.keyfile and isinstance(config.certfile, dict | list):

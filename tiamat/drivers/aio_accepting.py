@@ -10,6 +10,7 @@ import errno
 import heapq
 import math
 import socket
+import time
 from collections.abc import Callable, Sequence, Set
 from contextlib import suppress
 from functools import partial
@@ -30,6 +31,26 @@ class Swept(Protocol):
     def sweep(self, now: float, /) -> None: ...
     def retire(self, idle_until: float, /) -> None: ...
     def abort(self) -> None: ...
+
+
+class Arriving:
+    """
+    A connection that was taken, and that the loop has yet to begin.
+
+    Attributes:
+        waits_since: When it was taken, on the monotonic clock.
+    """
+
+    __slots__ = ("_sock", "waits_since")
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._sock = sock
+        self.waits_since = time.monotonic()
+
+    def abort(self) -> None:
+        """Close it: the loop, whose it is, sees its end."""
+        with suppress(OSError):
+            self._sock.shutdown(socket.SHUT_RDWR)
 
 
 class AioAcceptor:
@@ -62,7 +83,7 @@ class AioAcceptor:
         make: Callable[[Scope, Any], asyncio.BaseProtocol],
     ) -> None:
         self.accepting = False
-        self.arriving: set[asyncio.Future[Any]] = set()
+        self.arriving: dict[asyncio.Future[Any], Arriving] = {}
         self.arrived: Callable[[], object] = lambda: None
         self._listeners = list(listeners)
         self._service = service
@@ -128,7 +149,7 @@ class AioAcceptor:
             self._loop.connect_accepted_socket(make, sock, **self._tls()),
             loop=self._loop,
         )
-        self.arriving.add(arriving)
+        self.arriving[arriving] = Arriving(sock)
         arriving.add_done_callback(self._arrived)
 
     # Openings
@@ -191,7 +212,7 @@ class AioAcceptor:
             self.take(listener)
 
     def _arrived(self, arriving: "asyncio.Future[Any]") -> None:
-        self.arriving.discard(arriving)
+        del self.arriving[arriving]
         self.arrived()
         if not arriving.cancelled() and (error := arriving.exception()):
             self._service.log.debug("a connection failed: %s", error)
@@ -206,7 +227,11 @@ class AioAcceptor:
         Returns:
             How many were closed.
         """
-        idle = [c for c in self._connections if c.waits_since < math.inf]
+        idle: list[Swept | Arriving] = [
+            c for c in self._connections if c.waits_since < math.inf
+        ]
+        if self._service.security is not None:  # handshakes may last
+            idle += self.arriving.values()
         oldest = heapq.nsmallest(max(1, count), idle, key=lambda c: c.waits_since)
         for connection in oldest:
             connection.abort()

@@ -242,6 +242,8 @@ class BlockingConnection(QueuedConnection):
         """
         self.broken = True
         self.loop.unwatch(self)
+        if release := getattr(self.sock, "release", None):  # TLS
+            return release(socket.socket)  # type: ignore[no-any-return]
         sock = socket.socket(fileno=self.sock.detach())
         sock.setblocking(True)
         self.sock = sock

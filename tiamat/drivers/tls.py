@@ -18,7 +18,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from tiamat.drivers.security import Handshake
 
@@ -252,6 +252,20 @@ class TLSSocket:
         """Close at once, without a word: also in a process that was forked."""
         self.opening = None
         self._sock.close()
+
+    def release(self, kind: "Callable[..., socket.socket] | None" = None) -> Any:
+        """
+        Leave it to an application, which may block on it.
+
+        Args:
+            kind: Makes the socket of a descriptor, if it is to be of another class.
+        """
+        from tiamat.drivers.tls_released import ReleasedTLS
+
+        if kind is not None:
+            self._sock = kind(fileno=self._sock.detach())
+        self._sock.setblocking(True)
+        return ReleasedTLS(self)
 
     # As sockets have it
 

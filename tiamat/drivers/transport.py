@@ -236,6 +236,8 @@ class SocketTransport:
         """
         self.broken = True
         self.loop.unwatch(self)
+        if release := getattr(self.sock, "release", None):  # TLS
+            return release()  # type: ignore[no-any-return]
         self.sock.setblocking(True)
         return self.sock
 

@@ -187,6 +187,8 @@ def take_ends(environ: Environ, said: Said) -> None:
     """Who has asked, whom and how, by what a trusted proxy says."""
     if said.scheme is not None:
         environ["wsgi.url_scheme"] = said.scheme
+        if said.scheme == "http":
+            environ.pop("HTTPS", None)  # only the proxy's way to us is
     if said.client is not None:
         environ["REMOTE_ADDR"] = said.client[0]
         environ["REMOTE_PORT"] = str(said.client[1])

@@ -21,6 +21,10 @@ def make_security(cfg: Config, log: Log) -> "Security | None":
     from tiamat.config.contexts import make_context
     from tiamat.drivers.security import Security
 
+    if cfg.dev_tls:
+        from tiamat.system.dev_tls import dev_certificate
+
+        log.info("--dev-tls: signed by %s", dev_certificate()[1])
     return Security(
         lambda: make_context(cfg),
         cfg.tls_files,
