@@ -286,6 +286,20 @@ def test_a_farewell_is_a_close_notify(client: Client) -> None:
     client.tls.unwrap()  # wants no more than has come
 
 
+def test_a_farewell_waits_for_a_socket_that_is_full(client: Client) -> None:
+    """Without it the client would have to take its response for a part of one."""
+    client.shake_hands()
+    assert client.server.send(b"x" * 5_000_000) < 5_000_000
+    assert not client.server.farewell()
+    client.take()
+    assert client.server.farewell()
+    client.take()
+    got = 0
+    while data := client.tls.read(65536):  # nothing is the end, and was said
+        got += len(data)
+    assert got
+
+
 def test_closing_says_nothing(client: Client) -> None:
     """What is aborted must look so, also in a process that an application forks."""
     client.shake_hands()

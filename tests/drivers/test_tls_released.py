@@ -88,27 +88,32 @@ def test_it_reads_no_more_than_it_is_asked_for(authority: Authority) -> None:
 def test_one_thread_reads_and_another_writes(authority: Authority) -> None:
     """Megabytes both ways at the same time."""
     client, server = pair(authority)
-    data = bytes(range(256)) * 8000
+    data = bytes(range(256)) * 4000
+    came: list[bytes] = []
 
-    def echo() -> None:
+    def read() -> None:
         while got := server.recv(5000):
-            server.sendall(got)
+            came.append(got)
 
-    def feed() -> None:
-        client.sendall(data)
-
-    threads = [threading.Thread(target=echo), threading.Thread(target=feed)]
+    threads = [
+        threading.Thread(target=read),
+        threading.Thread(target=server.sendall, args=(data,)),
+    ]
     for thread in threads:
         thread.start()
-    server.sendall(b"")
     got = b""
+    for start in range(0, len(data), 10_000):  # Python's own have no lock
+        client.sendall(data[start : start + 10_000])
+        got += client.recv(10_000)
     while len(got) < len(data):
         got += client.recv(65536)
-    assert data == got
     client.close()
     for thread in threads:
         thread.join(LIMIT)
     server.close()
+
+    assert data == got
+    assert data == b"".join(came)
 
 
 @pytest.mark.parametrize("worker", ["sync", "threads", "gevent"])

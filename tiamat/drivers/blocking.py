@@ -251,6 +251,18 @@ class BlockingConnection(QueuedConnection):
 
     # Ending
 
+    def said_farewell(self) -> bool:
+        """Whether all is said; a server waits until it is."""
+        if self.broken or not self.taken:
+            return super().said_farewell()
+        if farewell := getattr(self.sock, "farewell", None):
+            until = self.loop.clock() + self.loop.service.timeouts.write
+            while not farewell():
+                self.wait_for(OUT, WRITE, until)
+                if self.expired:
+                    break
+        return True
+
     def close_slowly(self) -> None:
         """See to it that no reset overtakes our last byte, though a body comes."""
         if not self.request.complete:

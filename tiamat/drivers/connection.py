@@ -24,7 +24,7 @@ from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST
 from tiamat.protocol.request import Body, Request
 from tiamat.protocol.response import Response, refusal
-from tiamat.system.poller import IN
+from tiamat.system.poller import IN, OUT
 from tiamat.system.scoreboard import BOUNDS, LENGTHS
 from tiamat.system.spool import spool_file, write_all
 from tiamat.types import Environ
@@ -258,8 +258,7 @@ class EventedConnection(SocketTransport):
         """The peer took something: send more."""
         out = self.out
         if out is None:
-            if self.sock.flush():  # type: ignore[attr-defined]
-                self.loop.watch(self, IN)  # a handshake's bytes are sent
+            self._flush_tls()
             return
         self.wait_until(WRITE, self.loop.service.timeouts.write)
         try:
@@ -272,6 +271,19 @@ class EventedConnection(SocketTransport):
         if done:
             self.all_sent()
             self.responded()
+
+    def _flush_tls(self) -> None:
+        """The socket takes the rest of a handshake, or of a farewell."""
+        try:
+            if not self.sock.flush():  # type: ignore[attr-defined]
+                return
+        except OSError:
+            self.abort()
+            return
+        if self.closing:
+            self.close_slowly()
+        else:
+            self.loop.watch(self, IN)
 
     # Ending
 
@@ -288,14 +300,21 @@ class EventedConnection(SocketTransport):
         begun = self.http.requests or not self.http.empty
         if self.wait in (HEAD, BODY) and begun:
             self.refuse(408)
+        elif self.wait is IDLE:
+            self.close_slowly()
         else:
-            self.part()
+            self.abort()
 
-    def part(self) -> None:
-        """Close where nothing is under way; who speaks TLS says so."""
-        if not self.broken and (farewell := getattr(self.sock, "farewell", None)):
-            farewell()
-        self.abort()
+    def said_farewell(self) -> bool:
+        """Whether all is said, also what TLS has to say; else it comes back here."""
+        if self.broken or not (farewell := getattr(self.sock, "farewell", None)):
+            return True
+        if not farewell():
+            self.closing = True
+            self.wait_until(WRITE, self.loop.service.timeouts.write)
+            self.loop.watch(self, OUT)
+            return False
+        return True
 
     def close_slowly(self) -> None:
         """
@@ -306,8 +325,10 @@ class EventedConnection(SocketTransport):
         still comes, bounded by a deadline, while others are served.
         """
         http = self.http
+        if not self.said_farewell():
+            return
         if self.broken or http.eof or (http.error is None and http.empty_behind):
-            self.part()
+            self.abort()
             return
         try:
             self.sock.shutdown(socket.SHUT_WR)

@@ -48,8 +48,8 @@ class TLSSocket:
     """
 
     __slots__ = (
-        "_context", "_end", "_incoming", "_outgoing", "_owed", "_ragged", "_sock",
-        "_unsent", "opening", "tls",
+        "_context", "_end", "_incoming", "_outgoing", "_owed", "_parted", "_ragged",
+        "_sock", "_unsent", "opening", "tls",
     )  # fmt: skip
 
     def __init__(
@@ -62,6 +62,7 @@ class TLSSocket:
         self._outgoing: Any = None
         self._unsent = b""
         self._owed = 0
+        self._parted = False
         self._end: OSError | None = None
         self.tls: Any = None
         self.opening: Handshake | None = None
@@ -233,14 +234,23 @@ class TLSSocket:
 
     # Ending
 
-    def farewell(self) -> None:
-        """Say that nothing follows, so that nobody takes a part for the whole."""
+    def farewell(self) -> bool:
+        """
+        Say that nothing follows, so that nobody takes a part for the whole.
+
+        Returns:
+            Whether that is with the kernel, or nobody is left to hear it.
+        """
         if self.tls is None or self.opening is not None:
-            return
-        with suppress(OSError):
-            self.tls.unwrap()  # it wants the client's word, too, and we don't wait
-        with suppress(OSError):
-            self._flush()
+            return True
+        if not self._parted:
+            self._parted = True
+            with suppress(OSError):
+                self.tls.unwrap()  # it wants the client's word, too; we don't wait
+        try:
+            return self._flush()
+        except OSError:
+            return True
 
     def shutdown(self, how: int) -> None:
         """As a socket's; who ends the sending side says so."""

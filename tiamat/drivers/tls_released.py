@@ -82,10 +82,10 @@ class ReleasedTLS(TLSSocket):
         self.sendall(data)
         return len(data)
 
-    def farewell(self) -> None:
+    def farewell(self) -> bool:
         """Say that nothing follows."""
         with self._writing, self._lock:
-            super().farewell()
+            return super().farewell()
 
     def close(self) -> None:
         """Say so, and close."""
