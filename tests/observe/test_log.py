@@ -32,13 +32,14 @@ def open_log() -> Iterator[Open]:
     yield opener
     for log in logs:
         log.close()
-    for logger, handlers, level in before:
-        logger.handlers[:] = handlers
-        logger.setLevel(level)
     for name in ("tiamat.error", "tiamat.access", "gunicorn.error", "gunicorn.access"):
         for handler in logging.getLogger(name).handlers:
             handler.close()
         logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).filters.clear()
+    for logger, handlers, level in before:
+        logger.handlers[:] = handlers
+        logger.setLevel(level)
 
 
 def test_lines_look_like_gunicorns(open_log: Open, tmp_path: Path) -> None:
@@ -353,3 +354,38 @@ def test_each_line_is_written_once_whoever_flushes(
 
     lines = path.read_text().splitlines()
     assert (8000, 8000) == (len(lines), len(set(lines)))
+
+
+def test_who_takes_gunicorn_s_handlers_gets_ours(
+    open_log: Open, tmp_path: Path
+) -> None:
+    """``app.logger.handlers = logging.getLogger("gunicorn.error").handlers``."""
+    theirs = logging.getLogger("gunicorn.error")
+    open_log(str(tmp_path / "log"), level="warning")
+    application = logging.getLogger("site")
+
+    application.handlers = theirs.handlers
+    application.warning("by the application")
+    theirs.error("by a hook")
+    theirs.info("too little")
+    application.handlers = []
+
+    text = (tmp_path / "log").read_text()
+    assert ["by the application", "by a hook"] == re.findall(r"\] (by .*)", text)
+
+
+def test_a_filter_that_gunicorn_s_logger_gets_is_ours(
+    open_log: Open, tmp_path: Path
+) -> None:
+    """Then access lines have to pass it, and none is written past it."""
+    log = open_log("-", str(tmp_path / "access"))
+    direct = log.access_direct
+    no_health = logging.Filter()
+    no_health.filter = lambda record: "/health" not in record.getMessage()  # type: ignore[method-assign]
+
+    logging.getLogger("gunicorn.access").addFilter(no_health)
+    for path in ("/", "/health"):
+        log.access_log.info("GET %s", path)
+
+    assert (True, False) == (direct, log.access_direct)
+    assert "GET /\n" == (tmp_path / "access").read_text()

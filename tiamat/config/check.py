@@ -134,7 +134,8 @@ def check_log(config: Config) -> Iterator[Finding]:
     except TiamatError as error:
         yield Finding(str(error))
         return
-    missing = [name for name in LOG_METHODS if not hasattr(kind, name)]
+    methods = () if named.is_foreign(kind) else LOG_METHODS
+    missing = [name for name in methods if not hasattr(kind, name)]
     if missing:
         reason = f"is no logger: it has no {', '.join(missing)}"
         yield trouble(config, "logger_class", reason)

@@ -78,10 +78,12 @@ print_config: better. It says where each value comes from, and loads nothing.
 accesslog: same.
 disable_redirect_access_to_syslog: same.
 access_log_format: differs. An atom that is none is an error; there it is `-`.
+  `json` as well.
 errorlog: same.
 loglevel: differs. A word that is no level is an error; there it is `info`.
 capture_output: same.
-logger_class: differs. A class derives from ours, or has its methods.
+logger_class: better. `tiamat.compat.logger.Logger` is gunicorn's `Logger` on files that
+  nobody waits for.
 logconfig: same. What it says of `gunicorn.error` holds for `tiamat.error`.
 logconfig_dict: same.
 logconfig_json: same.

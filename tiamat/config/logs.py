@@ -74,7 +74,8 @@ class Logs(Section):
         help="""
             The class that writes the logs: `module:Class`.
 
-            A subclass of `tiamat.observe.log.Log`, or what has its methods.
+            A subclass of `tiamat.observe.log.Log`, or what has its methods; or one of
+            gunicorn's `Logger`, which is `tiamat.compat.logger.Logger` here.
         """,
     )
     logconfig = Setting(

@@ -1,13 +1,20 @@
 """What settings name: classes and functions to import, and logs to open."""
 
 from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.config import code
 from tiamat.config.asgi import LOOPS
 from tiamat.config.protocols import PARSER_CLASSES
 from tiamat.errors import ConfigError
+
+LOGGER_CLASSES: Final = dict.fromkeys(
+    ("simple", "gunicorn.glogging.Logger", "gunicorn.glogging:Logger"),
+    "tiamat.observe.log:Log",
+)
+"""What a configuration calls gunicorn's own logger, which is ours here."""
 
 if TYPE_CHECKING:
     from tiamat.config import Config
@@ -22,13 +29,7 @@ def open_log(config: "Config") -> "Log":
         ConfigError: the class can't be imported, or a file not opened.
     """
     try:
-        log: Log = logger_class(config)(
-            config.errorlog,
-            config.accesslog,
-            level=config.loglevel,
-            capture_output=config.capture_output,
-            logconfig=logging_configuration(config),
-        )
+        log = make_log(config, logger_class(config))
     except OSError as error:
         for name in ("logconfig", "logconfig_json", "accesslog", "errorlog"):
             if error.filename and error.filename == config.values[name]:
@@ -38,6 +39,42 @@ def open_log(config: "Config") -> "Log":
         name = logging_setting(config)
         config.refuse(name, f"is no logging configuration: {error}")
     return log
+
+
+def make_log(config: "Config", kind: Any) -> "Log":
+    """
+    Make the logs of a class of ours, or of one that was written for gunicorn.
+
+    Raises:
+        OSError, ValueError: as the class says.
+        ConfigError: the class is one of the user's, and fails.
+    """
+    if getattr(kind, "takes_views", False):
+        make = kind
+    elif is_foreign(kind):
+        adapter: Any = code.imported("tiamat.compat.foreign_logger:ForeignLogger")
+        make = partial(adapter, kind)
+    else:
+        log: Log = kind(
+            config.errorlog,
+            config.accesslog,
+            level=config.loglevel,
+            capture_output=config.capture_output,
+            logconfig=logging_configuration(config),
+        )
+        return log
+    try:
+        log = make(config)
+    except (OSError, ValueError, ConfigError):
+        raise
+    except Exception as error:
+        config.refuse("logger_class", f"fails: {type(error).__name__}: {error}")
+    return log
+
+
+def is_foreign(kind: Any) -> bool:
+    """Whether a logger class knows gunicorn's contract and nothing of ours."""
+    return hasattr(kind, "reopen_files") and not hasattr(kind, "access_wanted")
 
 
 def logging_setting(config: "Config") -> str:
@@ -71,7 +108,9 @@ def logger_class(config: "Config") -> Any:
         ConfigError: it can't be imported.
     """
     kind = config.logger_class
-    return imported(config, "logger_class", kind) if isinstance(kind, str) else kind
+    if not isinstance(kind, str):
+        return kind
+    return imported(config, "logger_class", LOGGER_CLASSES.get(kind, kind))
 
 
 def parser(config: "Config") -> Any:

@@ -44,7 +44,9 @@ class ColourFormatter(logging.Formatter):
         return f"{colour}{text}{RESET}" if colour else text
 
 
-def attach(logger: logging.Logger, sink: Sink | None, style: str) -> None:
+def attach(
+    logger: logging.Logger, sink: Sink | None, style: str, datefmt: str = DATE_FORMAT
+) -> None:
     """Send a logger's records into *sink*, and nowhere else."""
     logger.propagate = False
     logger.handlers.clear()
@@ -52,7 +54,28 @@ def attach(logger: logging.Logger, sink: Sink | None, style: str) -> None:
         return
     coloured = sink.terminal and style == FORMAT and "NO_COLOR" not in os.environ
     kind = ColourFormatter if coloured else logging.Formatter
-    logger.addHandler(SinkHandler(sink, kind(style, DATE_FORMAT)))
+    logger.addHandler(SinkHandler(sink, kind(style, datefmt)))
+
+
+def twin(logger: logging.Logger) -> logging.Logger:
+    """gunicorn's logger of the same purpose; of one of gunicorn's, ours."""
+    server, _, purpose = logger.name.partition(".")
+    other = "tiamat" if server == "gunicorn" else "gunicorn"
+    return logging.getLogger(f"{other}.{purpose}")
+
+
+def share(logger: logging.Logger) -> None:
+    """
+    Have its twin write where it writes.
+
+    Applications and configurations that know gunicorn take its loggers' handlers for
+    their own, or add filters: the lists are the same two.
+    """
+    other = twin(logger)
+    other.handlers = logger.handlers
+    other.filters = logger.filters
+    other.propagate = logger.propagate
+    other.setLevel(logger.level)
 
 
 def has_sink(logger: logging.Logger, sink: Sink | None) -> bool:

@@ -5,25 +5,25 @@ import logging
 import os
 import sys
 from collections import deque
-from typing import Any, Final
+from collections.abc import Iterator
+from typing import Any, ClassVar, Final
 
 from tiamat.observe import logconfig as logconfigs
-from tiamat.observe.handlers import attach, has_sink
-from tiamat.observe.logconfig import FORMAT
+from tiamat.observe.handlers import attach, has_sink, share, twin
+from tiamat.observe.logconfig import DATE_FORMAT, FORMAT
 from tiamat.observe.sink import Sink
 
 HELD_LIMIT: Final = 64 * 1024
 """Access lines that a turn has gathered are written at this size at the latest."""
-
-GUNICORN: Final = {"tiamat.error": "gunicorn.error", "tiamat.access": "gunicorn.access"}
-"""Our loggers, and those that a logging configuration of gunicorn's speaks of."""
 
 
 class Log:
     """
     What the server says: an error log, and an access log if it is asked for.
 
-    The base of classes for the setting ``logger_class``.
+    The base of classes for the setting ``logger_class``. What is logged as
+    ``gunicorn.error`` and ``gunicorn.access`` goes where its own loggers write, and
+    handlers and filters that are added there are its own.
 
     Args:
         errorlog: a path, or "-" for the standard error.
@@ -34,12 +34,22 @@ class Log:
             ``fileConfig``.
 
     Attributes:
-        error_log, access_log: the loggers ``tiamat.error`` and ``tiamat.access``.
+        names: of its loggers.
+        error_fmt, access_fmt, datefmt: the form of its lines.
+        takes_views: whether ``access`` is called as gunicorn's is, with response,
+            request, environ and length of time, instead of with a line.
+        error_log, access_log: the loggers, ``tiamat.error`` and ``tiamat.access``.
 
     Raises:
         OSError: a file can't be opened.
         ValueError: the logging configuration is wrong.
     """
+
+    names: ClassVar[tuple[str, str]] = ("tiamat.error", "tiamat.access")
+    error_fmt: str = FORMAT
+    access_fmt: str = "%(message)s"
+    datefmt: str = DATE_FORMAT
+    takes_views: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -50,32 +60,48 @@ class Log:
         capture_output: bool = False,
         logconfig: str | dict[str, Any] | None = None,
     ) -> None:
-        self.error_log = logging.getLogger("tiamat.error")
-        self.access_log = logging.getLogger("tiamat.access")
+        self.prepare()
+        with self.all_or_nothing():
+            self.open(errorlog, accesslog, level)
+            if logconfig:
+                self.configure(logconfig)
         self.capture_output = capture_output
+        self.capture()
+
+    def prepare(self) -> None:
+        """Have the loggers, and no file yet."""
+        self.error_log, self.access_log = map(logging.getLogger, self.names)
+        self.capture_output = False
         self.sinks: list[Sink] = []
         self.access_sink: Sink | None = None
         self.held: deque[str] | None = None
         self.held_size = 0
+
+    @contextlib.contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Leave the loggers as they are, and no file open, if what follows fails."""
         before = [(logger, logger.handlers[:]) for logger in self.loggers]
         try:
-            self.sinks.append(Sink(errorlog, 2))
-            if accesslog is not None:
-                self.access_sink = Sink(accesslog, 1)
-                self.sinks.append(self.access_sink)
-            attach(self.error_log, self.sinks[0], FORMAT)
-            attach(self.access_log, self.access_sink, "%(message)s")
-            self.error_log.setLevel(level.upper())
-            self.access_log.setLevel(logging.INFO)
-            if logconfig:
-                self.configure(logconfig)
+            yield
         except BaseException:
             for logger, handlers in before:  # a reload that fails changes nothing
                 logger.handlers[:] = handlers
             for sink in self.sinks:
                 sink.close()
             raise
-        self.capture()
+
+    def open(self, errorlog: str, accesslog: str | None, level: str) -> None:
+        """Send the loggers' records into these files, and nowhere else."""
+        self.sinks.append(Sink(errorlog, 2))
+        if accesslog is not None:
+            self.access_sink = Sink(accesslog, 1)
+            self.sinks.append(self.access_sink)
+        attach(self.error_log, self.sinks[0], self.error_fmt, self.datefmt)
+        attach(self.access_log, self.access_sink, self.access_fmt, self.datefmt)
+        self.error_log.setLevel(level.upper())
+        self.access_log.setLevel(logging.INFO)
+        for logger in self.loggers:
+            share(logger)
 
     @property
     def loggers(self) -> tuple[logging.Logger, logging.Logger]:
@@ -129,6 +155,12 @@ class Log:
         """Whether anybody reads access lines; else they need not be made."""
         return self.access_sink is not None or self.access_log.hasHandlers()
 
+    @property
+    def access_direct(self) -> bool:
+        """Whether ``access`` may write lines, though no filter or handler sees them."""
+        logger, sink = self.access_log, self.access_sink
+        return sink is not None and not logger.filters and has_sink(logger, sink)
+
     def hold(self) -> None:
         """From now on access lines wait for ``flush``: for loops that call it."""
         self.held = deque()
@@ -153,25 +185,28 @@ class Log:
 
     def configure(self, source: str | dict[str, Any]) -> None:
         """Let a logging configuration have the last word on our loggers."""
+        others = [twin(logger) for logger in self.loggers]
+        for other in others:
+            other.handlers = []  # of its own, so that it is seen what becomes of it
         mentioned = logconfigs.apply(source)
-        for logger in self.loggers:
-            name = GUNICORN[logger.name]
-            theirs = logging.getLogger(name)
-            if logger.name not in mentioned and (name in mentioned or theirs.handlers):
-                logger.handlers[:] = theirs.handlers
-                logger.propagate = theirs.propagate
-                logger.setLevel(theirs.level or logger.level)
+        for logger, other in zip(self.loggers, others, strict=True):
+            if logger.name not in mentioned and (
+                other.name in mentioned or other.handlers
+            ):
+                logger.handlers[:] = other.handlers
+                logger.propagate = other.propagate
+                logger.setLevel(other.level or logger.level)
+            share(logger)
         if not has_sink(self.access_log, self.access_sink):
             self.access_sink = None
 
     def capture(self) -> None:
         """Let the standard streams be the error log's file."""
-        error_sink = self.sinks[0]
-        if self.capture_output and error_sink.standard is None:
+        if self.capture_output and self.sinks and self.sinks[0].standard is None:
             sys.stdout.flush()
             sys.stderr.flush()
-            os.dup2(error_sink.fd, 1)
-            os.dup2(error_sink.fd, 2)
+            os.dup2(self.sinks[0].fd, 1)
+            os.dup2(self.sinks[0].fd, 2)
 
     def reopen(self) -> None:
         """Open the files under their names again: they were rotated."""

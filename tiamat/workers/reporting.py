@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.config.code import imported
@@ -48,10 +49,41 @@ def make_finished(worker: Worker) -> Finished | None:
 
 def make_access(worker: Worker) -> Finished | None:
     """The access log, if anybody wants one; its format is compiled once."""
-    if not worker.log.access_wanted:
+    log = worker.log
+    if not log.access_wanted:
         return None
-    line = make_line(worker)
-    write = worker.log.access
+    format = worker.cfg.access_log_format
+    if getattr(log, "takes_views", False):  # else a user's own, with our methods
+        return make_views(log.access)
+    if getattr(log, "access_direct", True):
+        return make_lines(make_line(worker), log.access)
+    if format == access_json.FORMAT:
+        return make_lines(make_line(worker), partial(log.access_log.info, "%s"))
+    writer: Any = imported("tiamat.compat.logger:writer")
+    return make_views(writer(log, format))
+
+
+def make_views(write: Callable[..., None]) -> Finished:
+    """Call *write* as gunicorn calls ``access`` of its loggers."""
+    from datetime import timedelta  # the master needs none of it
+
+    views: Any = imported("tiamat.compat.logger:views")
+
+    def access(
+        request: Request | None,
+        response: Response,
+        environ: Environ | None,
+        peer: tuple[str, str],
+        seconds: float,
+    ) -> None:
+        shown, variables, answer = views(request, response, environ, peer)
+        write(answer, shown, variables, timedelta(seconds=seconds))
+
+    return access
+
+
+def make_lines(line: "Line", write: Callable[[str], None]) -> Finished:
+    """Have *line* make the lines, and *write* write them."""
 
     def access(
         request: Request | None,
