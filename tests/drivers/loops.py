@@ -19,10 +19,11 @@ import gevent
 import pytest
 from running import LIMIT
 
-from tiamat.drivers.evented import EventedLoop
+from tiamat.drivers.evented import EventedLoop, Handle
+from tiamat.drivers.overload import busy_wsgi, in_time
 from tiamat.drivers.pool import Pool
 from tiamat.drivers.pooled import PooledLoop
-from tiamat.drivers.service import Finished, Timeouts, WSGIService
+from tiamat.drivers.service import FOREVER, Finished, Timeouts, WSGIService
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
@@ -87,6 +88,11 @@ class Running:
                 **{name: value for name, value in options.items() if value is not None},
             },
         )
+        self.handle: Handle = self.gateway.run
+        limit = self.service.max_queue_time
+        if limit < FOREVER:
+            turn_away = WSGIGateway(busy_wsgi(limit), self.gateway.common, LOG)
+            self.handle = in_time(self.gateway.run, turn_away.run, limit)
         self.row = Scoreboard(4).take()
         self.stopping = False
         self.draining = False
@@ -110,7 +116,7 @@ class Running:
     @property
     def parts(self) -> tuple[Any, ...]:
         """What every loop is made of."""
-        return [self.listener], self.service, self.row, self.gateway.run
+        return [self.listener], self.service, self.row, self.handle
 
     def run(self) -> None:
         while not self.stopping:
@@ -235,6 +241,7 @@ def running(
     kind: str = "",
     busiest: int = 1000,
     finished: Finished | None = None,
+    max_queue_time: float | None = None,
 ) -> Iterator[Running]:
     """Serve *app* for the length of a ``with``."""
     server = Running(
@@ -246,6 +253,7 @@ def running(
         parser=parser,
         names=names,
         finished=finished,
+        max_queue_time=max_queue_time,
     )
     try:
         yield server

@@ -20,7 +20,9 @@ from websockets.typing import Subprotocol
 from tiamat.drivers.aio import AioServer
 from tiamat.drivers.aio_upgrade import begin_websocket
 from tiamat.drivers.aio_websocket import AioWebSocket
+from tiamat.drivers.overload import busy_asgi
 from tiamat.drivers.service import Timeouts
+from tiamat.gateways.asgi import ASGIGateway
 from tiamat.protocol.handshake import WebSocketSettings
 from tiamat.system.scoreboard import errors
 
@@ -759,5 +761,39 @@ def test_open_websockets_need_no_room() -> None:
             writer.close()
             other.close()
             await until(lambda: not served.server.streaming)
+
+    run(test)
+
+
+def test_a_handshake_that_has_waited_too_long_gets_503() -> None:
+    """``max_queue_time``, as other requests."""
+    gate = asyncio.Event()
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        await gate.wait()
+        await echo(scope, receive, send)
+
+    async def test() -> None:
+        async with serving(app) as served:
+            server = served.server
+            server.limit = server.room = 1
+            gateway = server.service.gateway
+            server.service.max_queue_time = 500.0
+            server.service.overloaded = ASGIGateway(
+                busy_asgi(500.0), gateway.common, gateway.log, gateway.scopes
+            )
+            reader, writer = await served.open(HEAD)
+            await until(lambda: server.running)
+            late_reader, late = await served.open(HEAD)
+            await until(lambda: server.waiting)
+            who, since = server.waiting[0]
+            server.waiting[0] = who, since - 1000.0
+            server.sweep()
+            assert b"503" in await late_reader.readuntil(b"\r\n\r\n")
+            gate.set()
+            assert b"101" in await reader.readuntil(b"\r\n\r\n")
+            writer.close()
+            late.close()
+            await until(lambda: not server.streaming)
 
     run(test)

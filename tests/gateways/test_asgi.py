@@ -37,6 +37,9 @@ class Stream:
     async def more(self) -> None:
         raise AssertionError("it would wait")
 
+    async def more_body(self, cycle: Cycle) -> None:
+        raise AssertionError("it would wait")
+
     async def drain(self) -> None: ...
     async def send_file(self, fileno: int, offset: int, count: int) -> None: ...
 

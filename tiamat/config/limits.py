@@ -75,6 +75,29 @@ class Limits(Section):
             been longest without a complete request is closed.
         """,
     )
+    limit_connections_per_ip = Setting(
+        "--limit-connections-per-ip",
+        type=kinds.count,
+        default=0,
+        help="""
+            The most open connections that one worker takes of one address.
+
+            More are closed at once. Of IPv6 a network of 64 bits counts as one
+            address; Unix sockets don't count. Behind a proxy it counts the proxy,
+            unless that speaks the PROXY protocol. 0 is no limit.
+        """,
+    )
+    max_queue_time = Setting(
+        "--max-queue-time",
+        type=kinds.seconds,
+        default=0.0,
+        help="""
+            How long a request may wait inside a worker for its turn, in seconds.
+
+            One that has waited longer gets `503` with `Retry-After` instead of the
+            application. 0 switches it off.
+        """,
+    )
     response_spool_limit = Setting(
         "--response-spool-limit",
         type=kinds.size,

@@ -25,6 +25,7 @@ _Address = Any  # what the system calls a peer: a tuple, or a path
 class Row(Protocol):
     """This process's place in the scoreboard."""
 
+    counts: "memoryview[int]"
     times: "memoryview[float]"
     tally: "memoryview[int]"
 

@@ -14,13 +14,16 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from tiamat.drivers.aio_accepting import AioAcceptor, Swept
 from tiamat.drivers.aio_connection import AioConnection
+from tiamat.drivers.crowd import Crowd
 from tiamat.drivers.service import ASGIService
 from tiamat.drivers.sweeping import AWAY
 from tiamat.drivers.tasks import make_spawn, stack_of
+from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.faults import method_and_path
 from tiamat.protocol.request import Request
 from tiamat.system.scoreboard import QUEUED, REQUEST_AT
@@ -44,6 +47,7 @@ _CANCELLED: Final = 0.5
 class Row(Protocol):
     """This process's place in the scoreboard."""
 
+    counts: "memoryview[int]"
     times: "memoryview[float]"
     tally: "memoryview[int]"
 
@@ -65,10 +69,18 @@ class Running(Protocol):
     def over(self) -> bool: ...
 
 
+class Placed(Swept, Protocol):
+    """A connection that was counted by its peer's address, as this."""
+
+    @property
+    def place(self) -> Any: ...
+
+
 class Startable(Protocol):
     """What waits for its turn; it may have gone meanwhile."""
 
     def take_turn(self) -> None: ...
+    def turn_away(self, overloaded: ASGIGateway) -> None: ...
 
 
 class AioServer:
@@ -80,9 +92,10 @@ class AioServer:
         context: What each request gets a copy of, whoever's task it begins in.
         acceptor: Takes new ones.
         connections: All that are open, of any kind.
-        running: What the application works at, the oldest first, and since when.
-        streaming: Responses under way and open WebSockets: no more room for them is
-            needed than they have. Since when the application works at them.
+        running: What the application works at, and since when.
+        streaming: Responses under way, bodies that come, and open WebSockets: no more
+            room for them is needed than they have. Since when the application works
+            at them.
         limit: The most that may be running; what streams doesn't count.
         room: At so many running ones others wait: ``limit``, or 0 if some do already.
         handled: Requests that were answered.
@@ -90,7 +103,7 @@ class AioServer:
         tally: How many there were, by ``scoreboard.cell``.
         draining: Nothing new is accepted; connections close behind a response.
         leaving: The time for that is nearly over: who still streams is told.
-        waiting: What came beyond that, in its order.
+        waiting: What came beyond that, in its order, and since when it waits.
         enough: At so many handled requests ``had_enough`` is called.
         pre_request: Called before each request; None if nobody wants it.
         swept: Called behind each sweep.
@@ -114,7 +127,7 @@ class AioServer:
         self.connections: set[Swept] = set()
         self.running: dict[Running, float] = {}
         self.streaming: dict[Running, float] = {}
-        self.waiting: list[Startable] = []
+        self.waiting: list[tuple[Startable, float]] = []
         self.handled = 0
         self.seconds = 0.0
         self.tally = row.tally
@@ -132,6 +145,9 @@ class AioServer:
         self.acceptor.arrived = self._look_whether_empty
         self.acceptor.joins = self.opened
         self.acceptor.leaves = self.closed
+        most = service.limit_connections_per_ip
+        if most:
+            self.acceptor.crowd = Crowd(most, row.counts, service.log, time.monotonic)
         self._turning = False  # those who wait will have their turn
         self._idle_until = math.inf  # while draining: when idle connections go
         self._swept_at = time.monotonic()
@@ -188,6 +204,12 @@ class AioServer:
         if self._emptied is not None:
             self._look_whether_empty()
 
+    def lost(self, connection: Placed) -> None:
+        """A connection is gone."""
+        self.closed(connection)
+        if self.acceptor.crowd is not None:
+            self.acceptor.crowd.leaves(connection.place)
+
     def streams(self, cycle: Running) -> None:
         """A response has begun that isn't one write, or a WebSocket is open."""
         began = self.running.pop(cycle, None)
@@ -197,6 +219,25 @@ class AioServer:
                 self.row.times[REQUEST_AT] = 0.0
             if self.waiting:
                 self._next_soon()
+
+    def pause(self, cycle: Running) -> bool:
+        """
+        A request waits for its client: another one may have its place.
+
+        Else as many slow clients as there are places would lock everybody out.
+
+        Returns:
+            Whether it had one, so that ``go_on`` is to be called.
+        """
+        counted = cycle in self.running
+        self.streams(cycle)
+        return counted
+
+    def go_on(self, cycle: Running) -> None:
+        """Its client has said more; it has its place again, whoever came meanwhile."""
+        began = self.streaming.pop(cycle, None)
+        if began is not None:
+            self.running[cycle] = began
 
     def left(self, cycle: Running) -> None:
         """
@@ -222,7 +263,7 @@ class AioServer:
 
     def wait_for_turn(self, who: Startable) -> None:
         """So many requests run that this one has to wait, and others elsewhere."""
-        self.waiting.append(who)
+        self.waiting.append((who, time.monotonic()))
         self.room = 0
         self.acceptor.unwatch()
 
@@ -233,11 +274,26 @@ class AioServer:
         Behind them one more has its turn: else clients that stay could take all the
         room there is, and nobody else had any.
         """
+        late_at = time.monotonic() - self.service.max_queue_time
         try:
             while self.waiting and len(self.running) < self.limit:
-                self.waiting.pop(0).take_turn()
+                who, since = self.waiting.pop(0)
+                if self.service.overloaded is None or since > late_at:
+                    who.take_turn()
+                else:
+                    who.turn_away(self.service.overloaded)
         finally:
             self._turning = False
+        self._look_whether_room()
+
+    def _turn_away(self, overloaded: ASGIGateway, late_at: float) -> None:
+        """Nobody's place may become free soon: tell who has waited too long."""
+        while self.waiting and self.waiting[0][1] < late_at:
+            self.waiting.pop(0)[0].turn_away(overloaded)
+        self._look_whether_room()
+
+    def _look_whether_room(self) -> None:
+        """Nobody waits any more: take new connections again."""
         if not self.waiting:
             self.room = self.limit
             self._watch_listeners()
@@ -260,6 +316,8 @@ class AioServer:
         self._look_at_running(now)
         if self.service.security is not None:
             self.service.security.look(now)
+        if self.waiting and self.service.overloaded is not None:
+            self._turn_away(self.service.overloaded, now - self.service.max_queue_time)
         self.row.times[QUEUED] = self.acceptor.waited()
         if not self.waiting:
             self._watch_listeners()
@@ -275,16 +333,14 @@ class AioServer:
 
     def _look_at_running(self, now: float) -> None:
         """Log requests that take long, end those that take too long."""
-        oldest = True
         timeouts = self.service.timeouts
         youngest = now - min(timeouts.slow, timeouts.request)
+        if self.running:
+            oldest, began = min(self.running.items(), key=itemgetter(1))
+            self.note(now, began, oldest.request.head)
         for cycle, began in list(self.running.items()):
-            if oldest:
-                self.note(now, began, cycle.request.head)
-                oldest = False
-            if began > youngest:
-                break  # those behind it are younger
-            self._look_at_age(cycle, now - began)
+            if began <= youngest:
+                self._look_at_age(cycle, now - began)
         for cycle, began in list(self.streaming.items()):
             if began <= youngest and not cycle.endless:
                 self._look_at_age(cycle, now - began)

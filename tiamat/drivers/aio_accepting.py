@@ -16,6 +16,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Any, Protocol
 
+from tiamat.drivers.crowd import Crowd
 from tiamat.drivers.opening import Opener, Opening
 from tiamat.drivers.service import ASGIService
 from tiamat.system import backlog
@@ -70,6 +71,7 @@ class AioAcceptor:
             and what the scopes on its listener have in common.
         accepting: The listeners are watched.
         arriving: Those that were taken, and that the loop has yet to begin.
+        crowd: Who has how many connections; None if that is not limited.
         arrived: Called when one of them has begun, or failed.
         joins, leaves: Called of each socket of which more has to be known before.
     """
@@ -85,6 +87,7 @@ class AioAcceptor:
         self.accepting = False
         self.arriving: dict[asyncio.Future[Any], Arriving] = {}
         self.arrived: Callable[[], object] = lambda: None
+        self.crowd: Crowd | None = None
         self._listeners = list(listeners)
         self._service = service
         self._loop = loop
@@ -145,12 +148,20 @@ class AioAcceptor:
     def adopt(self, sock: socket.socket, name: Any, base: Scope) -> None:
         """Serve an accepted socket, which does not block."""
         make = partial(self._make, base, name)
+        crowd = self.crowd
+        if crowd is not None:
+            if not crowd.admits(sock, name):
+                sock.close()
+                return
+            make = partial(placed, make, sock)
         arriving = asyncio.ensure_future(
             self._loop.connect_accepted_socket(make, sock, **self._tls()),
             loop=self._loop,
         )
         self.arriving[arriving] = Arriving(sock)
         arriving.add_done_callback(self._arrived)
+        if crowd is not None:
+            arriving.add_done_callback(partial(leave_early, crowd, sock))
 
     # Openings
 
@@ -236,3 +247,18 @@ class AioAcceptor:
         for connection in oldest:
             connection.abort()
         return len(oldest)
+
+
+def placed(make: Callable[[], Any], sock: socket.socket) -> Any:
+    """A connection that knows by what it was counted."""
+    connection = make()
+    connection.place = sock
+    return connection
+
+
+def leave_early(
+    crowd: Crowd, sock: socket.socket, arriving: "asyncio.Future[Any]"
+) -> None:
+    """What has not become a connection counts no more."""
+    if arriving.cancelled() or arriving.exception() is not None:
+        crowd.leaves(sock)

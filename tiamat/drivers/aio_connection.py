@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, cast
 
 from tiamat.drivers.aio_file import send_file
 from tiamat.drivers.waiters import Waiters
-from tiamat.gateways.asgi import Cycle, Disconnected
+from tiamat.gateways.asgi import ASGIGateway, Cycle, Disconnected
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST
 from tiamat.protocol.request import UNWANTED
@@ -54,14 +54,15 @@ class AioConnection(asyncio.Protocol):
         head: Whether that is for a head, which gets a 408.
         draining: It shall close behind the next response that begins.
         left: Told of each cycle whose application has returned.
+        place: By what it was counted, where connections of a peer are limited.
         waiters: To be woken when something happened here.
     """
 
     __slots__ = (
         "_began", "_body_at", "_closing", "_paused", "_paused_at", "_skip_to",
         "_stalled_at", "_unsent", "base", "client", "cycle", "deadline", "draining",
-        "ended", "full", "gone", "head", "http", "left", "peer", "server", "transport",
-        "waiters",
+        "ended", "full", "gone", "head", "http", "left", "peer", "place", "server",
+        "transport", "waiters",
     )  # fmt: skip
 
     transport: asyncio.Transport
@@ -85,6 +86,7 @@ class AioConnection(asyncio.Protocol):
         self.deadline = time.monotonic() + service.timeouts.header
         self.draining = server.draining or not service.timeouts.keepalive
         self.left = server.left
+        self.place: Any = None
         self._closing = False
         self._paused = False
         self._unsent = 0  # bytes that waited for the peer at the last sweep
@@ -144,7 +146,7 @@ class AioConnection(asyncio.Protocol):
         self.ended = True
         self.full = False
         self.deadline = _NEVER
-        self.server.closed(self)
+        self.server.lost(self)
         self.waiters.wake()
 
     def pause_writing(self) -> None:
@@ -219,6 +221,16 @@ class AioConnection(asyncio.Protocol):
         now = time.monotonic()
         server.note(now, now, cycle.request.head)
         server.running[cycle] = now
+        cycle.task = server.spawn(cycle.run(), context=server.context.copy())
+
+    def turn_away(self, overloaded: ASGIGateway) -> None:
+        """The request that waits here has waited too long: it gets a 503."""
+        server = self.server
+        cycle = self.cycle
+        if cycle is None or cycle.over or self.gone:
+            return
+        cycle = self.cycle = Cycle(overloaded, self, cycle.request, cycle.scope)
+        server.running[cycle] = time.monotonic()
         cycle.task = server.spawn(cycle.run(), context=server.context.copy())
 
     def _more_came(self, cycle: Cycle) -> None:
@@ -405,6 +417,15 @@ class AioConnection(asyncio.Protocol):
     def more(self) -> Coroutine[Any, Any, None]:
         """Wait until something came: of the body, or the end."""
         return self.waiters.wait(self.server.loop)
+
+    async def more_body(self, cycle: Cycle) -> None:
+        """The same, for the body of a cycle; meanwhile another one has its place."""
+        counted = self.server.pause(cycle)
+        try:
+            await self.more()
+        finally:
+            if counted:
+                self.server.go_on(cycle)
 
     async def drain(self) -> None:
         """Wait until the reader has taken enough."""

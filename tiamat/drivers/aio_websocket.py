@@ -11,7 +11,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from tiamat.drivers.waiters import Waiters
-from tiamat.gateways.asgi import Disconnected
+from tiamat.gateways.asgi import ASGIGateway, Disconnected
 from tiamat.gateways.asgi_websocket import Conversation
 from tiamat.protocol.websocket import PING, WebSocket
 from tiamat.system.queues import unsent
@@ -37,12 +37,13 @@ class AioWebSocket(asyncio.Protocol):
         waits_since: Never: nobody closes it for want of room.
         gone: Nothing can be sent any more.
         full: The transport holds more than its high mark.
+        place: By what it was counted, where connections of a peer are limited.
     """
 
     __slots__ = (
         "_asked", "_began", "_closing", "_due", "_heard", "_muted", "_peer",
         "_pinged_at", "_receivers", "_reported", "_senders", "_unsent", "conversation",
-        "full", "gone", "server", "socket", "transport",
+        "full", "gone", "place", "server", "socket", "transport",
     )  # fmt: skip
 
     waits_since = _NEVER
@@ -58,6 +59,7 @@ class AioWebSocket(asyncio.Protocol):
         self.gone = False
         self.full = connection.full
         self._peer = connection.peer
+        self.place = connection.place
         self._began = time.monotonic()
         self._due = _NEVER  # when the sweep has something to do here
         self._asked = False  # there was a ping, and its time isn't over
@@ -104,6 +106,16 @@ class AioWebSocket(asyncio.Protocol):
             conversation.run(), context=server.context.copy()
         )
 
+    def turn_away(self, overloaded: ASGIGateway) -> None:
+        """The handshake has waited too long for its turn: it is refused with 503."""
+        if self.gone:
+            return
+        waited = self.conversation
+        self.conversation = Conversation(
+            overloaded, self, self.socket, waited.request, waited.scope
+        )
+        self.take_turn()
+
     # What the loop calls
 
     def data_received(self, data: bytes) -> None:
@@ -136,7 +148,7 @@ class AioWebSocket(asyncio.Protocol):
         self.full = False
         self._due = _NEVER
         self.socket.receive_eof()
-        self.server.closed(self)
+        self.server.lost(self)
         self._receivers.wake()
         self._senders.wake()
 

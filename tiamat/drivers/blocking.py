@@ -78,16 +78,23 @@ class BlockingConnection(QueuedConnection):
     # Waiting
 
     def wait_for(self, mask: int, wait: Wait, deadline: float) -> None:
-        """Let others run until the socket is ready, or for nothing."""
+        """
+        Let others run until the socket is ready, or for nothing.
+
+        Who waits for its client takes nobody's place in the application: else as
+        many slow clients as there are places would lock everybody out.
+        """
         loop = self.loop
         self.wait = wait
         self.deadline = deadline
         self.waiter = loop.current()
+        loop.begin_wait()
         try:
             if self.disarmed or self.mask != mask:
                 loop.watch(self, mask)
             loop.rest()
         finally:
+            loop.waiting -= 1
             self.waiter = None
             self.deadline = math.inf
 

@@ -13,7 +13,8 @@ from typing import Any, ClassVar, Final
 
 from tiamat.drivers.accepting import Row, peer_of
 from tiamat.drivers.connection import EventedConnection
-from tiamat.drivers.service import WSGIService
+from tiamat.drivers.overload import dated
+from tiamat.drivers.service import FOREVER, WSGIService
 from tiamat.drivers.sweeping import Sweeper
 from tiamat.drivers.transport import SocketTransport
 from tiamat.gateways.wsgi import WSGIResponse
@@ -72,9 +73,12 @@ class EventedLoop(Sweeper):
         self.environ = service.environs.make
         self.reports = service.finished is not None
         self._wakeups: dict[int, Callable[[], object]] = {}
-        self._connect: Callable[..., EventedConnection] = self.connection_class
+        kind = self.connection_class
+        if service.max_queue_time < FOREVER:
+            kind = dated(kind)
+        self._connect: Callable[..., EventedConnection] = kind
         if service.security is not None:
-            self._connect = service.security.connect(self.connection_class)
+            self._connect = service.security.connect(kind)
         self.refresh_at = 0.0
 
     def make_poller(self) -> Poller:
@@ -217,8 +221,11 @@ class EventedLoop(Sweeper):
 
     def adopt(self, sock: socket.socket, address: Any, base: Environ) -> None:
         """Serve an accepted socket, which does not block."""
+        fileno = sock.fileno()
+        if self.crowd is not None and not self.crowd.admits(fileno, address):
+            sock.close()
+            return
         connection = self._connect(self, sock, peer_of(address), base)
-        fileno = connection.fileno
         self._connections[fileno] = connection
         self._poller.register(fileno, IN)
         self.look_at([(fileno, IN)])  # who connects has mostly said something

@@ -38,6 +38,7 @@ class Host(QueuedLoop):
     Attributes:
         busiest: How many requests may be in the application at a time.
         active: How many servers are at work.
+        waiting: How many of them wait for their clients.
         resting: Those that wait for work; the last one is called first.
         failure: What went wrong in a turn, and is no application's fault.
     """
@@ -54,6 +55,7 @@ class Host(QueuedLoop):
         super().__init__(listeners, service, row, handle)
         self.busiest = 1000
         self.active = 0
+        self.waiting = 0
         self.resting: list[Any] = []
         self.failure: BaseException | None = None
         self.free = self.has_place
@@ -115,7 +117,7 @@ class Host(QueuedLoop):
         super().serve_ready()
         queue = self.queue
         while queue:
-            if self.active >= self.busiest:
+            if self.active - self.waiting >= self.busiest:
                 self.pause()
                 return
             server = self.resting.pop() if self.resting else self.make_server()
@@ -137,7 +139,14 @@ class Host(QueuedLoop):
 
     def has_place(self) -> bool:
         """Whether another request may go into the application."""
-        return self.active < self.busiest
+        return self.active - self.waiting < self.busiest
+
+    def begin_wait(self) -> None:
+        """A server waits for its client: another one may have its place."""
+        self.waiting += 1
+        if self.paused:
+            self.go_on()
+            self.soon()
 
     def sweep(self) -> None:
         """Look at every deadline; let servers end that nobody needed."""

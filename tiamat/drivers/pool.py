@@ -101,6 +101,7 @@ class Pool:
         self.failure: BaseException | None = None
         self.served: Callable[[], object] = bool
         self._rows = rows or Scoreboard(size)
+        loop.tally = Scoreboard(1).take().tally  # of those that no thread has served
         self._starting = threading.Lock()
         self._poll = select.poll()
         self._poll.register(wakeup, select.POLLIN)

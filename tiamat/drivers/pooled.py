@@ -13,6 +13,7 @@ from typing import ClassVar, cast
 from tiamat.drivers.connection import EventedConnection
 from tiamat.drivers.outgoing import Outgoing
 from tiamat.drivers.queued import QueuedConnection, QueuedLoop
+from tiamat.drivers.service import FOREVER
 from tiamat.drivers.transport import WRITE, Loop
 from tiamat.system.poller import OUT, PollPoller
 from tiamat.types import Environ
@@ -144,6 +145,44 @@ class PooledLoop(QueuedLoop):
     def make_room(self) -> bool:
         """Leave the rest in the kernel until what is in hand is served."""
         return False
+
+    def sweep(self) -> None:
+        """Look at every deadline, also of those that no thread may ever take."""
+        super().sweep()
+        if self.service.max_queue_time < FOREVER:
+            self.turn_away()
+
+    def turn_away(self) -> None:
+        """
+        Tell who has waited too long, for whom no thread has become free.
+
+        What serves them sees that they are late, and leaves the application alone.
+        """
+        late_at = self.clock() - self.service.max_queue_time
+        queue = self.queue
+        while queue:
+            try:
+                connection = queue.popleft()
+            except IndexError:
+                return  # a thread was faster
+            if connection.arrived_at >= late_at:
+                queue.appendleft(connection)
+                return
+            try:
+                connection.serve(connection.http.requests.pop(0))
+            except Exception as error:
+                self.failed(connection, error)
+            self.give_back(connection)
+
+    def give_back(self, connection: PooledConnection) -> None:
+        """A request is served: the loop reads its connection again, or serves more."""
+        requests = connection.http.requests
+        if requests and requests[0].complete and connection.out is None:
+            self.queue.append(connection)
+            return
+        connection.taken = False
+        if connection.disarmed:
+            self.arm(connection)
 
     @property
     def notices(self) -> bool:

@@ -73,6 +73,9 @@ class Service:
     What connections of every driver need to know, and no setting.
 
     Attributes:
+        limit_connections_per_ip: The most that one peer may have; 0 is no limit.
+        max_queue_time: Seconds behind which a request that waits for us is turned
+            away.
         opener: What stands before a connection's first byte; None is nothing.
         security: What makes TLS of them; None is plain text.
         protocol: What makes requests of the bytes of a connection.
@@ -87,6 +90,8 @@ class Service:
     spool_directory: str | None = None
     response_spool_limit: int = 64 << 20
     limit_connections: int = 0
+    limit_connections_per_ip: int = 0
+    max_queue_time: float = FOREVER
     opener: Opener | None = None
     security: Any = None
     protocol: type[Connection] = Connection
@@ -108,12 +113,14 @@ class ASGIService(Service):
     Attributes:
         bases: What the scopes on each listener have in common, by descriptor.
         websocket: How WebSockets are kept.
+        overloaded: Answers those that are turned away; None if nobody is.
         begin_websocket: What takes a connection over that becomes one: called with
             the server, the connection and the request; None if there are none.
     """
 
     gateway: ASGIGateway
     bases: dict[int, Scope] = field(default_factory=dict)
+    overloaded: ASGIGateway | None = None
     websocket: Any = None
     begin_websocket: Any = None
 

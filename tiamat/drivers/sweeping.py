@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiamat.drivers.accepting import Acceptor, Row
 from tiamat.drivers.connection import EventedConnection
+from tiamat.drivers.crowd import Crowd
 from tiamat.drivers.service import WSGIService
 from tiamat.drivers.transport import IDLE, LINGER, WRITE
 from tiamat.system.poller import IN, Poller
@@ -35,6 +36,7 @@ class Sweeper(Acceptor):
 
     Attributes:
         now: The monotonic clock, read behind each poll and each application call.
+        crowd: Who has how many connections; None if that is not limited.
     """
 
     def __init__(
@@ -48,6 +50,8 @@ class Sweeper(Acceptor):
         super().__init__(listeners, service, row, poller)
         self.clock = clock
         self.now = clock()
+        limit = service.limit_connections_per_ip
+        self.crowd = Crowd(limit, row.counts, service.log, clock) if limit else None
         self.keepalive = service.timeouts.keepalive
         self._connections: dict[int, EventedConnection] = {}
         self._sweep_at = self.now + _SWEEP
@@ -79,6 +83,8 @@ class Sweeper(Acceptor):
     def forget(self, connection: EventedConnection) -> None:
         """A connection closes."""
         self._connections.pop(connection.fileno, None)
+        if self.crowd is not None:
+            self.crowd.leaves(connection.fileno)
 
     def pause_for(self, error: OSError) -> None:
         """Out of descriptors or memory: leave it to others for a moment."""

@@ -54,6 +54,7 @@ class Stream(extensions.FileStream, Protocol):
     def streaming(self, cycle: "Cycle", /) -> None: ...
     def responded(self, cycle: "Cycle", /) -> None: ...
     async def more(self) -> None: ...
+    async def more_body(self, cycle: "Cycle", /) -> None: ...
     async def drain(self) -> None: ...
 
 
@@ -165,7 +166,7 @@ class Cycle:
                 request.expect_continue = False
                 stream.write(self.response.interim(100))
                 stream.invite()
-            await stream.more()
+            await stream.more_body(self)
         while not (self.over or stream.ended):
             await stream.more()
         return {"type": "http.disconnect"}

@@ -13,6 +13,7 @@ from tiamat.system.scoreboard import (
     SECONDS,
     SERVING,
     STATE,
+    TURNED_AWAY,
     Row,
     Scoreboard,
 )
@@ -49,6 +50,7 @@ def figures(board: Scoreboard, facts: Mapping[str, Any], now: float) -> dict[str
         "in_flight": sum(row.in_flight for row in rows),
         "busy": sum(row.in_flight > 0 for row in serving) / max(1, len(serving)),
         "connections": sum(row.counts[CONNECTIONS] for row in rows),
+        "turned_away": sum(row.counts[TURNED_AWAY] for row in (ledger, *rows)),
         "oldest": max(ages(rows, now), default=0.0),
         "queue_age": max((row.times[QUEUED] for row in rows), default=0.0),
         "memory": sum(memory),

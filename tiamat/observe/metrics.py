@@ -78,6 +78,11 @@ class Collected(Collector):
         yield GaugeMetricFamily(
             "tiamat_connections", "Open connections.", value=figures["connections"]
         )
+        yield CounterMetricFamily(
+            "tiamat_connections_turned_away",
+            "Connections that were closed at once: limit_connections_per_ip.",
+            value=figures["turned_away"],
+        )
         yield GaugeMetricFamily(
             "tiamat_queue_age_seconds",
             "How long new connections wait in the kernel for a worker.",

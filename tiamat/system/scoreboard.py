@@ -30,6 +30,7 @@ STATE: Final = 3  # of the roster: the place of the state in its enumeration
 REQUESTS: Final = 4  # answered so far
 CONNECTIONS: Final = 5  # open now
 ACCEPTED: Final = 6  # connections so far
+TURNED_AWAY: Final = 7  # connections that were closed at once: their peer had enough
 BYTES_SENT: Final = 8
 MEMORY: Final = 9  # bytes that are resident, when it was looked last
 IN_FLIGHT: Final = 10  # requests in the application; one that runs alone: see there
@@ -43,7 +44,7 @@ UNREADY: Final = 0
 SERVING: Final = 1
 STOPPING: Final = 2
 
-TOTALLED: Final = (REQUESTS, ACCEPTED, BYTES_SENT)
+TOTALLED: Final = (REQUESTS, ACCEPTED, TURNED_AWAY, BYTES_SENT)
 """What grows for ever: what a row counted outlives its process in the ledger."""
 
 # Indices of ``Row.times``: CLOCK_MONOTONIC, which all processes read alike.

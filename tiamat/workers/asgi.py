@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Final, cast
 from tiamat.config import Config, named
 from tiamat.drivers.aio import AioServer
 from tiamat.drivers.aio_connection import AioConnection
+from tiamat.drivers.overload import busy_asgi
 from tiamat.drivers.service import ASGIService, Timeouts, over_http
 from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.lifespan import Lifespan
@@ -92,6 +93,10 @@ class ASGIWorker(Worker):
         }
         service = ASGIService(gateway=gateway, bases=bases, **parts)
         take_plain(service, cfg)
+        if cfg.max_queue_time:
+            service.overloaded = ASGIGateway(
+                busy_asgi(cfg.max_queue_time), gateway.common, self.log, scopes
+            )
         self._add_websockets(service)
         return service
 

@@ -6,7 +6,9 @@ from functools import partial
 from typing import Any, Final, cast
 
 from tiamat.config import Config, named
+from tiamat.drivers.evented import Handle
 from tiamat.drivers.opening import Behind, Opener
+from tiamat.drivers.overload import busy_wsgi, in_time
 from tiamat.drivers.service import ASGIService, Timeouts, WSGIService
 from tiamat.gateways.asgi_scope import Scopes
 from tiamat.gateways.wsgi import WSGIGateway
@@ -79,6 +81,8 @@ def common_parts(worker: Worker, trust: Trust, behind: Behind) -> dict[str, Any]
         "security": worker.security,
         "limit_connections": cfg.limit_connections
         or max(_FEWEST, open_files() - _RESERVED),
+        "limit_connections_per_ip": cfg.limit_connections_per_ip,
+        "max_queue_time": cfg.max_queue_time or FOREVER,
         "opener": make_opener(worker, behind),
         "protocol": make_protocol(cfg),
     }
@@ -140,6 +144,15 @@ def scopes_class(cfg: Config) -> type[Scopes]:
     from tiamat.gateways.uwsgi import UwsgiScopes
 
     return UwsgiScopes
+
+
+def bounded_queue(worker: Worker, run: Handle, service: WSGIService) -> Handle:
+    """Wrap *run* in the answer to who has waited too long, if there is to be one."""
+    limit = worker.cfg.max_queue_time
+    if not limit:
+        return run
+    turn_away = WSGIGateway(busy_wsgi(limit), service.gateway.common, worker.log)
+    return in_time(run, turn_away.run, limit)
 
 
 def make_common(cfg: Config) -> CommonHeaders:

@@ -12,7 +12,7 @@ from tiamat.types import Environ
 from tiamat.workers.base import Worker
 from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.reporting import make_handle
-from tiamat.workers.serving import FOREVER, make_service
+from tiamat.workers.serving import FOREVER, bounded_queue, make_service
 
 HEARTBEAT = 1.0
 """At most so many seconds between two signs of life of an idle worker."""
@@ -88,8 +88,8 @@ class SyncWorker(Worker):
         """Wrap *run* in what the settings ask for, and in nothing else."""
         run = make_handle(self, run)
         if self.multithread and self.max_requests < math.inf:
-            return counted(self, run)
-        return run
+            run = counted(self, run)
+        return bounded_queue(self, run, self.service)
 
     def report(self, loop: EventedLoop) -> None:
         """Copy the loop's numbers to the scoreboard; ask to be replaced in time."""

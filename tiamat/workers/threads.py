@@ -203,12 +203,14 @@ class Watch:
         worker = self.worker
         seats = list(self.pool.seats)
         counts = worker.row.counts
+        loop = self.pool.loop
         self.finished = sum(seat.handled for seat in seats)
-        counts[REQUESTS] = worker.nr = self.finished
+        counts[REQUESTS] = worker.nr = self.finished + loop.handled
         worker.row.times[SECONDS] = sum(seat.seconds for seat in seats)
-        for index, cells in enumerate(zip(*(s.tally for s in seats), strict=True)):
+        tallies = (loop.tally, *(seat.tally for seat in seats))
+        for index, cells in enumerate(zip(*tallies, strict=True)):
             worker.row.tally[index] = sum(cells)
-        counts[CONNECTIONS] = self.pool.loop.connections
+        counts[CONNECTIONS] = loop.connections
 
 
 def describe(seat: Seat, now: float) -> str:
