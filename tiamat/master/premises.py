@@ -119,6 +119,11 @@ class Premises:
         for url in self.plan.listeners.urls(config.scheme):
             log.info("listening on %s", url)
         log.info("serving %s with %s", config.app, config.workers_in_words)
+        if config.user == 0 and config.origin("user") == "default":
+            log.warning(
+                "workers run as root: --user names who they shall be,"
+                " and --user=root that this is meant"
+            )
         if self.log_is_elsewhere:
             for warning in config.warnings:  # else the command has said it here
                 log.warning("%s", warning)

@@ -119,8 +119,12 @@ def remove_dead(path: str) -> None:
     Remove the file of a server that is gone.
 
     Raises:
-        OSError: somebody answers there, or it is no socket (as ``bind`` says).
+        OSError: somebody answers there, or it is no socket (as ``bind`` says), or a
+            stranger's.
     """
+    with contextlib.suppress(FileNotFoundError):
+        if (owner := os.lstat(path).st_uid) not in (0, os.geteuid()):
+            raise PermissionError(errno.EPERM, f"what is there belongs to user {owner}")
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
         try:

@@ -2,6 +2,7 @@
 
 import atexit
 import contextlib
+import errno
 import os
 import resource
 import signal
@@ -48,10 +49,11 @@ def set_privileges(uid: int, gid: int, *, initgroups: bool = False) -> None:
     """
     Run as this user and group from now on.
 
-    Root's other groups are left behind, for which gunicorn needs --initgroups.
+    Root's other groups are left behind, for which gunicorn needs --initgroups. The
+    group changes first: who is not root any more may not change it.
 
     Raises:
-        PermissionError: only root may.
+        PermissionError: only root may, or the way back to root is open.
     """
     if (uid, gid) == (os.geteuid(), os.getegid()):
         return
@@ -64,6 +66,22 @@ def set_privileges(uid: int, gid: int, *, initgroups: bool = False) -> None:
         os.setgid(gid)
     if uid != os.geteuid():
         os.setuid(uid)
+    if uid:
+        _must_not_be_root_again()
+
+
+def _must_not_be_root_again() -> None:
+    """
+    See that what was given up is gone: the saved ids and CAP_SETUID with it.
+
+    Source: capabilities(7); securebits and ambient capabilities can keep it.
+    """
+    for regain in (os.setuid, os.seteuid):
+        try:
+            regain(0)
+        except PermissionError:
+            continue
+        raise PermissionError(errno.EPERM, "this process could become root again")
 
 
 def name_of(uid: int) -> str:

@@ -286,7 +286,7 @@ def listen_unix(
     """Bind a Unix socket, in the place of one whose server is gone."""
     text = f"unix:{path}".replace("\0", "@")
     if not path.startswith("\0"):
-        remove_stale(path)
+        remove_stale(path, owner[0] if owner is not None else os.geteuid())
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     before = os.umask(umask) if umask is not None else None
     try:
@@ -316,22 +316,30 @@ def unix_error(error: OSError, text: str, path: str) -> BindError:
     return BindError(f"can't listen on {text}: {error.strerror}{cure}")
 
 
-def remove_stale(path: str) -> None:
+def remove_stale(path: str, user: int) -> None:
     """
     Remove the socket file of a server that is gone.
 
+    Args:
+        user: who it may have belonged to, beside root and us.
+
     Raises:
         AddressInUse: a server answers there.
-        BindError: it is a file, but no socket.
+        BindError: it is a file, but no socket, or a stranger's.
     """
     try:
-        mode = os.lstat(path).st_mode
+        found = os.lstat(path)
     except OSError:
         return  # nothing there; `bind` knows better what else is wrong
-    if not stat.S_ISSOCK(mode):
+    if not stat.S_ISSOCK(found.st_mode):
         raise BindError(
             f"can't listen on unix:{path}: there is something that is no socket;"
             " move it away, or choose another path"
+        )
+    if found.st_uid not in (0, os.geteuid(), user):
+        raise BindError(
+            f"can't listen on unix:{path}: the socket there belongs to user"
+            f" {found.st_uid}; remove it, or choose another path"
         )
     with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
         probe.setblocking(False)
