@@ -695,7 +695,7 @@ def test_a_stop_lets_a_body_come_and_a_pipelined_request_be() -> None:
     async def client(reader: Any, writer: Any) -> None:
         server = servers[0]
         writer.write(post(6, b"/body") + b"abc")
-        await until(lambda: server.running)
+        await until(lambda: server.running or server.streaming)
         drained = asyncio.ensure_future(server.drain(time.monotonic() + 30))
         await asyncio.sleep(0)
         writer.write(b"def" + GET)

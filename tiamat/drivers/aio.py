@@ -290,10 +290,11 @@ class AioServer:
         """Nobody's place may become free soon: tell who has waited too long."""
         while self.waiting and self.waiting[0][1] < late_at:
             self.waiting.pop(0)[0].turn_away(overloaded)
-        self._look_whether_room()
+        if not self.waiting:
+            self._look_whether_room()
 
     def _look_whether_room(self) -> None:
-        """Nobody waits any more: take new connections again."""
+        """Take new connections again when nobody waits, or one behind those who do."""
         if not self.waiting:
             self.room = self.limit
             self._watch_listeners()
