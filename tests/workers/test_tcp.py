@@ -162,3 +162,62 @@ def test_a_killed_worker_is_replaced(serve: Serve) -> None:
     os.kill(int(first), signal.SIGKILL)
 
     assert first != pid_of(server)
+
+
+@pytest.mark.parametrize("kind", ["datagrams", "packets"])
+def test_datagrams_are_served_through_a_reload(serve: Serve, kind: str) -> None:
+    """By old workers until new ones do."""
+    server = start(serve, kind, bind="udp://127.0.0.1:0")
+    match = server.wait_for_log(r"listening on udp://127\.0\.0\.1:(\d+)")
+    where = ("127.0.0.1", int(match[1]))
+
+    def asked() -> bytes:
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(LIMIT)
+            sock.sendto(b"pid\n", where)
+            return sock.recv(100)
+
+    server.wait_for_log("serves", 2)  # the class, and that it does
+    first = asked()
+    server.signal(signal.SIGHUP)
+    server.wait_for_log("every worker is of generation 2")
+    wait_until(lambda: asked() != first, "the new worker answers")
+
+
+def test_addresses_may_have_names(serve: Serve) -> None:
+    """Also those that are handed on to a new master."""
+    server = start(
+        serve,
+        "names",
+        bind="none",
+        config='bind = {"b": "127.0.0.1:0", "a": "127.0.0.1:0"}\n',
+    )
+
+    assert b"a b\n" == asked_of(server)
+
+    server.signal(signal.SIGUSR2)
+    new = int(server.wait_for_log(r"a new master starts, pid (\d+)")[1])
+    server.wait_for_log("the new master serves, and so does this one")
+    server.signal(signal.SIGTERM)
+    server.process.wait()
+
+    assert b"a b\n" == asked_of(server)
+
+    os.kill(new, signal.SIGTERM)
+    server.wait_until_all_are_gone()
+
+
+def asked_of(server: Server) -> bytes:
+    """What the first address says."""
+    match = server.wait_for_log(r"listening on tcp://127\.0\.0\.1:(\d+)")
+    where = ("127.0.0.1", int(match[1]))
+    with socket.create_connection(where, timeout=LIMIT) as sock:
+        return hear(sock)
+
+
+def test_datagrams_are_for_scripts(serve: Serve) -> None:
+    """There is no HTTP in them."""
+    server = serve("apps.pid:app", bind="udp://127.0.0.1:0")
+
+    assert 1 == server.wait_for_exit()
+    assert "is for worker scripts only" in server.output

@@ -4,6 +4,7 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from tiamat.gateways import loader, tcp
+from tiamat.system.addresses import Udp, parse_address
 
 if TYPE_CHECKING:
     from tiamat.config.config import Config
@@ -20,6 +21,7 @@ def finish_script(config: "Config") -> None:
         ConfigError: another worker, or an application, is asked for as well.
     """
     if config.script is None:
+        refuse_datagrams(config)
         return
     kind = config.worker_class
     if kind not in (None, "gevent", *SCRIPTS):
@@ -33,6 +35,20 @@ def finish_script(config: "Config") -> None:
             "script", f"and the application {config.sources.app!r} can't both be served"
         )
     config.values["worker_class"] = "tcp" if kind in (None, "tcp") else "tcp-gevent"
+
+
+def refuse_datagrams(config: "Config") -> None:
+    """
+    There is no HTTP in datagrams.
+
+    Raises:
+        ConfigError: some are to be served.
+    """
+    if makes_server(config):
+        return
+    for address in config.bind:
+        if isinstance(parse_address(address), Udp):
+            config.refuse("bind", f"{address} is for worker scripts only (-s)")
 
 
 def makes_server(config: "Config") -> bool:

@@ -20,6 +20,7 @@ from tiamat.gateways import interface
 from tiamat.observe.log import Log
 from tiamat.observe.sink import STANDARD
 from tiamat.system import sockets
+from tiamat.system.addresses import is_given
 
 LOG_METHODS: Final = (
     *("debug", "info", "warning", "error", "critical", "exception"),
@@ -180,7 +181,7 @@ def check_addresses(config: Config) -> Iterator[Finding]:
     """
     owner = (config.user, config.group)
     for address in config.bind:
-        if address.startswith("fd://"):
+        if is_given(address):
             continue  # open only when the server is started by who passes it
         try:
             for listener in sockets.listen(

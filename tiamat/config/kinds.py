@@ -199,7 +199,9 @@ mapping = Kind(to_mapping, "DICT")
 
 
 def to_addresses(value: object) -> list[str]:
-    """Addresses to listen on, each of which can be read."""
+    """Addresses to listen on, each of which can be read; perhaps by name."""
+    if isinstance(value, Mapping):
+        value = [f"{name}={address}" for name, address in value.items()]
     addresses = to_texts(value)
     if not addresses:
         raise ValueError("names no address; write for example 127.0.0.1:8000")

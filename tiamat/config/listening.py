@@ -19,7 +19,9 @@ class Listening(Section):
             `HOST:PORT`, `HOST` (port 8000), `:PORT` (every IPv4 address),
             `[v6]:PORT`, `unix:PATH`, `unix:@NAME` (Linux's abstract names) or
             `fd://N` (a descriptor that is open already). Port 0 lets the system
-            choose; the log says which.
+            choose; the log says which. For [worker scripts](raw-tcp.md) there are
+            `udp://HOST:PORT` and names, `smtp=0.0.0.0:25`; in a file also
+            `bind = {"smtp": "0.0.0.0:25"}`.
 
             The file of a Unix socket has the permissions that `umask` leaves and
             belongs to `user` and `group`. One that a dead server left behind is

@@ -8,7 +8,7 @@ is between it and its protocol.
 import asyncio
 import socket
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextlib import suppress
 from inspect import isawaitable
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -65,7 +65,10 @@ class Protocols:
         self.limit = limit
         self._security = security
         self._make = make
-        self._listeners = list(listeners)
+        streams = [sock for sock in listeners if sock.type == socket.SOCK_STREAM]
+        self._listeners = streams
+        self._datagrams = [sock for sock in listeners if sock not in streams]
+        self._endpoints: set[asyncio.DatagramTransport] = set()
         self._loop = loop
         self._log = log
         self._open: set[asyncio.BaseTransport] = set()
@@ -84,6 +87,25 @@ class Protocols:
             self._watching = True
             for listener in self._listeners:
                 self._loop.add_reader(listener.fileno(), self._welcome, listener)
+        while self._datagrams:
+            self._start(self._receive(self._datagrams.pop()))
+
+    async def _receive(self, listener: socket.socket) -> None:
+        """Have a protocol of its own get the datagrams of one address."""
+        try:
+            made = await self._loop.create_datagram_endpoint(
+                self._make,
+                sock=listener.dup(),
+            )
+        except Exception as error:
+            self._log.error("datagrams can't be received", exc_info=error)
+        else:
+            self._endpoints.add(made[0])
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self._loop.create_task(coroutine)
+        self._arriving.add(task)
+        task.add_done_callback(self._arriving.discard)
 
     def _pause(self) -> None:
         if self._watching:
@@ -113,9 +135,7 @@ class Protocols:
             return False
         sock.setblocking(False)
         self.handled += 1
-        task = self._loop.create_task(self._connect(sock))
-        self._arriving.add(task)
-        task.add_done_callback(self._arriving.discard)
+        self._start(self._connect(sock))
         return True
 
     def take_all(self, listeners: Sequence[socket.socket]) -> None:
@@ -154,9 +174,11 @@ class Protocols:
             self.begin()
 
     def close_listeners(self) -> None:
-        """Take no more."""
+        """Take no more; datagrams that wait are another worker's."""
         self._pause()
         self._listeners = []
+        for endpoint in self._endpoints:
+            endpoint.close()
 
     async def drain(self, until: float) -> int:
         """

@@ -5,7 +5,9 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Final
 
 from tiamat.config import Config, named
+from tiamat.errors import BindError
 from tiamat.system import backlog, sockets, systemd
+from tiamat.system.addresses import is_given, split_name
 from tiamat.system.sockets import AddressInUse, Listener
 
 BESIDE: Final = "#"
@@ -49,7 +51,8 @@ class Listeners:
         by_bind = {}
         for bind, fd in fds.items():
             listener = sockets.adopt(fd)
-            if not bind.startswith("fd://"):
+            listener.name = split_name(bind)[0]
+            if not is_given(bind):
                 listener.inherited = False
                 listener.inode = sockets.inode_of(listener.path)
             by_bind[bind] = listener
@@ -157,6 +160,20 @@ class Listeners:
             if not listener.stored:
                 backlog.refuse_new(listener.sock)
         return bool(ours)
+
+    def refuse_datagrams(self) -> None:
+        """
+        There is no HTTP in datagrams, whoever bound the socket.
+
+        Raises:
+            BindError: one is for them.
+        """
+        for listener in self.all:
+            if listener.takes_datagrams:
+                raise BindError(
+                    f"can't serve HTTP on {listener.url}: it is for datagrams, which"
+                    " only worker scripts serve (-s)"
+                )
 
     def close(self, *, unlink: bool = True) -> None:
         """Close the master's copies, and remove the files of Unix sockets."""

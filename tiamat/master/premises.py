@@ -8,7 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 import tiamat
-from tiamat.config import Config, named
+from tiamat.config import Config, application, named
 from tiamat.errors import BindError, TiamatError
 from tiamat.master import belongings
 from tiamat.master.listeners import Listeners, never, status_listeners
@@ -99,6 +99,8 @@ class Premises:
         handed_on = self._inheritance.listeners(self.config.bind)
         self.plan.listeners = handed_on
         self.plan.listeners = handed_on.rebound(self.config, waiting)
+        if not application.makes_server(self.config):
+            self.plan.listeners.refuse_datagrams()
         known = Listeners.from_predecessor(self._inheritance.status, fixed=False)
         self.status = known
         self.status = status_listeners(self.config, known, waiting)

@@ -3,10 +3,12 @@ Addresses in text.
 
 An address is written as ``HOST:PORT``, ``HOST``, ``:PORT``, ``[v6]:PORT``,
 ``unix:PATH``, ``unix:@NAME`` (Linux's abstract names, which leave no file behind)
-or ``fd://N`` (a descriptor that somebody else has bound).
+or ``fd://N`` (a descriptor that somebody else has bound); for datagrams as
+``udp://HOST:PORT``. Before any of them may stand a name for it: ``smtp=0.0.0.0:25``.
 """
 
 import os
+import re
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
@@ -26,6 +28,14 @@ class Tcp:
 
 
 @dataclass(frozen=True, slots=True)
+class Udp:
+    """The same for datagrams; the port has to be said."""
+
+    host: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
 class Unix:
     """A Unix socket's path, or its abstract name beginning with NUL."""
 
@@ -39,7 +49,20 @@ class Descriptor:
     number: int
 
 
-Place: TypeAlias = Tcp | Unix | Descriptor
+Place: TypeAlias = Tcp | Udp | Unix | Descriptor
+
+_NAMED: Final = re.compile(r"([A-Za-z][\w-]*)=(.+)", re.DOTALL)
+
+
+def split_name(text: str) -> tuple[str, str]:
+    """What an address is called, or nothing, and the address."""
+    named = _NAMED.fullmatch(text.strip())
+    return (named[1], named[2].strip()) if named else ("", text.strip())
+
+
+def is_given(text: str) -> bool:
+    """Whether it is a descriptor, which somebody else has bound."""
+    return split_name(text)[1].startswith("fd://")
 
 
 def parse_address(text: str) -> Place:
@@ -49,7 +72,7 @@ def parse_address(text: str) -> Place:
     Raises:
         ValueError: with what is wrong and what to write, as half a sentence.
     """
-    text = text.strip()
+    text = split_name(text)[1]
     if text.startswith("unix:"):
         return parse_unix(text.removeprefix("unix:"))
     if text.startswith("fd://"):
@@ -57,6 +80,12 @@ def parse_address(text: str) -> Place:
         if not number.isdecimal():
             raise ValueError(f"{number!r} is no descriptor; write for example fd://3")
         return Descriptor(int(number))
+    if text.startswith("udp://"):
+        place = text.removeprefix("udp://")
+        tcp = parse_tcp(place)
+        if not place.removesuffix("]").rpartition(":")[2].isdecimal():
+            raise ValueError("the port is missing; write for example udp://0.0.0.0:53")
+        return Udp(tcp.host, tcp.port)
     return parse_tcp(text.removeprefix("tcp://"))
 
 

@@ -13,7 +13,14 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from tiamat.errors import BindError
-from tiamat.system.addresses import Descriptor, Tcp, Unix, parse_address
+from tiamat.system.addresses import (
+    Descriptor,
+    Tcp,
+    Udp,
+    Unix,
+    parse_address,
+    split_name,
+)
 from tiamat.system.holders import holders, in_words, tcp_inodes, unix_inodes
 
 __all__ = ["EXHAUSTED", "AddressInUse", "Listener", "adopt", "listen", "parse_address"]
@@ -37,7 +44,7 @@ class AddressInUse(BindError):
 
 class Listener:
     """
-    A bound, listening, non-blocking socket.
+    A bound, listening, non-blocking socket, or one for datagrams.
 
     Attributes:
         sock: the socket.
@@ -59,6 +66,11 @@ class Listener:
         self.stored = False
 
     @property
+    def takes_datagrams(self) -> bool:
+        """Whether there are no connections on it."""
+        return self.sock.type == socket.SOCK_DGRAM
+
+    @property
     def path(self) -> str | None:
         """The file of a Unix socket; None for TCP and for abstract names."""
         if self.sock.family != socket.AF_UNIX or not isinstance(self.address, str):
@@ -72,7 +84,8 @@ class Listener:
 
     def url_by(self, scheme: str) -> str:
         """The same, with another scheme."""
-        url = self.text if self.text.startswith("unix:") else f"{scheme}://{self.text}"
+        has_one = self.text.startswith(("unix:", "udp://"))
+        url = self.text if has_one else f"{scheme}://{self.text}"
         return f"{url} ({self.name})" if self.name else url
 
     def fileno(self) -> int:
@@ -106,7 +119,8 @@ def address_text(sock: socket.socket) -> str:
             return "unix:@" + os.fsdecode(name[1:])
         return f"unix:{name}"
     host = f"[{name[0]}]" if ":" in name[0] else name[0]
-    return f"{host}:{name[1]}"
+    scheme = "udp://" if sock.type == socket.SOCK_DGRAM else ""
+    return f"{scheme}{host}:{name[1]}"
 
 
 def inode_of(path: str | None) -> tuple[int, int] | None:
@@ -154,6 +168,9 @@ def listen(
                     listeners.append(listen_unix(path, backlog, umask, owner))
                 case Tcp(host, port):
                     listeners.append(listen_tcp(host, port, backlog, reuse_port))
+                case Udp(host, port):
+                    listeners.append(bind_udp(host, port))
+            listeners[-1].name = split_name(text)[0]
     except BaseException:
         for listener in listeners:
             listener.close()
@@ -182,6 +199,8 @@ def adopt(number: int, backlog: int | None = None) -> Listener:
             f"can't listen on fd://{number}: {error.strerror}; was the descriptor"
             " passed on (systemd: Sockets=, shell: 3<&…)?"
         ) from None
+    if sock.type == socket.SOCK_DGRAM and is_bound(sock):
+        return prepared(sock, inherited=True)
     listening = sock.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN)
     if sock.type != socket.SOCK_STREAM or (not listening and backlog is None):
         sock.detach()
@@ -191,11 +210,17 @@ def adopt(number: int, backlog: int | None = None) -> Listener:
     return prepared(sock, inherited=True)
 
 
+def is_bound(sock: socket.socket) -> bool:
+    """Whether a socket of the Internet has a port."""
+    name = sock.getsockname()
+    return isinstance(name, tuple) and bool(name[1])
+
+
 def prepared(sock: socket.socket, *, inherited: bool = False) -> Listener:
     """A listener of *sock* with the options that every listener has."""
     sock.setblocking(False)
     sock.set_inheritable(False)
-    if sock.family != socket.AF_UNIX:
+    if sock.family != socket.AF_UNIX and sock.type == socket.SOCK_STREAM:
         # Accepted sockets inherit it on Linux: no system call per connection.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return Listener(sock, inherited=inherited)
@@ -205,27 +230,56 @@ def listen_tcp(
     host: str, port: int, backlog: int, reuse_port: bool = False
 ) -> Listener:
     """Bind a TCP address."""
-    text = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    sock, address = resolved(host, port, socket.SOCK_STREAM)
+    try:
+        bind_tcp(sock, address, backlog, reuse_port)
+    except OSError as error:
+        sock.close()
+        raise tcp_error(error, written(host, port), port) from None
+    return prepared(sock)
+
+
+def bind_udp(host: str, port: int) -> Listener:
+    """Bind an address for datagrams; nobody listens there, but it is treated so."""
+    sock, address = resolved(host, port, socket.SOCK_DGRAM)
+    try:
+        if sock.family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        sock.bind(address)
+    except OSError as error:
+        sock.close()
+        raise tcp_error(error, written(host, port), port) from None
+    return prepared(sock)
+
+
+def written(host: str, port: int) -> str:
+    """An address as people write it."""
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+def resolved(
+    host: str, port: int, kind: socket.SocketKind
+) -> tuple[socket.socket, Any]:
+    """
+    A socket for an address, and that as the system has it.
+
+    Raises:
+        BindError: there is no such host.
+    """
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             # As bytes: for a text Python loads what international names need.
             host.encode("idna" if not host.isascii() else "ascii") or b"0.0.0.0",
             port,
-            type=socket.SOCK_STREAM,
+            type=kind,
             flags=socket.AI_PASSIVE,
         )[0]
     except socket.gaierror as error:
         raise BindError(
-            f"can't listen on {text}: {host!r} is no address of this machine"
-            f" ({error.strerror})"
+            f"can't listen on {written(host, port)}: {host!r} is no address of this"
+            f" machine ({error.strerror})"
         ) from None
-    sock = socket.socket(family, kind, protocol)
-    try:
-        bind_tcp(sock, address, backlog, reuse_port)
-    except OSError as error:
-        sock.close()
-        raise tcp_error(error, text, port) from None
-    return prepared(sock)
+    return socket.socket(family, kind, protocol), address
 
 
 def bind_tcp(sock: socket.socket, address: Any, backlog: int, reuse_port: bool) -> None:

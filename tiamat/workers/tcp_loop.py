@@ -100,7 +100,8 @@ class LoopWorker(TCPWorker):
         self, loop: asyncio.AbstractEventLoop, serving: Protocols | Serving
     ) -> None:
         if self.final:
-            serving.take_all([li.sock for li in self.listeners if not li.inherited])
+            ours = [li for li in self.listeners if not li.inherited]
+            serving.take_all([li.sock for li in ours if not li.takes_datagrams])
         serving.close_listeners()
         self.tell_stop()
         left = max(0.0, self.deadline() - time.monotonic())

@@ -187,3 +187,39 @@ def asgi(config: RunConfig) -> Any:
             await send({"type": "http.response.body", "body": b"as"})
 
     return app
+
+
+class Datagrams(asyncio.DatagramProtocol):
+    """What comes goes back; ``pid`` is answered with the worker's."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self.transport = transport
+
+    def datagram_received(self, data: bytes, address: Any) -> None:
+        self.transport.sendto(answer(data), address)  # type: ignore[attr-defined]
+
+
+def datagrams(config: RunConfig) -> Any:
+    """A class of protocols for datagrams."""
+    return Datagrams
+
+
+class Packets(socketserver.DatagramRequestHandler):
+    """For a socketserver."""
+
+    def handle(self) -> None:
+        self.wfile.write(answer(self.rfile.read()))
+
+
+def packets(config: RunConfig) -> Any:
+    """The standard library's."""
+    return socketserver.UDPServer(("", 0), Packets, bind_and_activate=False)
+
+
+def names(config: RunConfig) -> Any:
+    """It tells which sockets it has."""
+
+    def handler(sock: socket.socket, address: object) -> None:
+        sock.sendall(" ".join(sorted(config.sockets)).encode() + b"\n")
+
+    return handler
