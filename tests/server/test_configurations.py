@@ -119,7 +119,7 @@ def json_logs(server: Server, facts: dict[str, Any]) -> None:
     """gunicorn's loggers in the file mean ours."""
     log = server.directory / "site.log"
     wait_until(lambda: "GET / HTTP/1.1" in log.read_text(), "an access line")
-    assert '"message": "worker 0' in log.read_text()
+    wait_until(lambda: '"message": "worker 0' in log.read_text(), "the master's line")
 
 
 def nginx(server: Server, facts: dict[str, Any]) -> None:

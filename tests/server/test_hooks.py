@@ -150,7 +150,7 @@ def test_a_stuck_worker_is_told_by_its_hook(
     serve: Serve, tmp_path: Path, kind: str
 ) -> None:
     """worker_abort runs in the worker that stands still, before it goes."""
-    server = start(serve, tmp_path, kind, "--timeout=1")
+    server = start(serve, tmp_path, kind, "--timeout=3")
     server.expect("Traceback")
     record = Record(server)
     server.get("/first")

@@ -54,6 +54,7 @@ class Worker(GunicornNames):
         age: how many workers there were before it.
         pid, ppid: of the worker and of the master; pid is 0 before the fork.
         cfg: the settings. ``config`` is the same.
+        timeout: how long it may be silent, in seconds.
         log: the logs.
         app: the application; None until it is loaded.
         sockets: the listeners. ``listeners`` is the same.
@@ -82,6 +83,7 @@ class Worker(GunicornNames):
         self.generation = init.generation
         self.age = init.age
         self.cfg = self.config = init.config
+        self.timeout = init.config.timeout
         self.sockets = self.listeners = list(init.listeners)
         self.log = init.log
         self.row = init.row

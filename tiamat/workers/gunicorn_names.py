@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from tiamat.system.scoreboard import HEARTBEAT
 
 if TYPE_CHECKING:
-    from tiamat.config import Config
     from tiamat.system.scoreboard import Row
 
 
@@ -14,18 +13,12 @@ class GunicornNames:
     """A worker, under gunicorn's other names."""
 
     app: Any
-    cfg: "Config"
     row: "Row"
 
     @property
     def wsgi(self) -> Any:
         """The application."""
         return self.app
-
-    @property
-    def timeout(self) -> float:
-        """How long the worker may be silent, in seconds."""
-        return self.cfg.timeout
 
     @property
     def tmp(self) -> "Heartbeat":
