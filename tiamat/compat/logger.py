@@ -74,7 +74,6 @@ class Logger(Log):
     names = ("gunicorn.error", "gunicorn.access")
     takes_views = True
     loglevel: int = logging.INFO
-    syslog_fmt: str = "[%(process)d] %(message)s"
     atoms_wrapper_class: ClassVar[Callable[[Mapping[str, Any]], Any]] = SafeAtoms
 
     def __init__(self, cfg: "Config") -> None:
@@ -93,6 +92,8 @@ class Logger(Log):
         """Open what the settings ask for; a subclass may do more, or something else."""
         self.loglevel = LOG_LEVELS.get(cfg.loglevel.lower(), logging.INFO)
         self.open(cfg.errorlog, cfg.accesslog, cfg.loglevel)
+        if (syslog := named.syslog(cfg)) is not None:
+            self.add_syslog(syslog)
         if source := named.logging_configuration(cfg):
             self.configure(source)
         self.capture_output = cfg.capture_output

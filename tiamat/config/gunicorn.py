@@ -88,7 +88,7 @@ logconfig: same. What it says of `gunicorn.error` holds for `tiamat.error`.
 logconfig_dict: same.
 logconfig_json: same.
 syslog_addr: same.
-syslog: same.
+syslog: better. A daemon that is slow or gone delays nobody.
 syslog_prefix: same.
 syslog_facility: same.
 enable_stdio_inheritance: same.

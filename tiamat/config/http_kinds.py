@@ -86,6 +86,25 @@ def to_access_format(value: object) -> str:
     return text
 
 
+def to_syslog_address(value: object) -> str:
+    """Where a syslog daemon is."""
+    from tiamat.observe import syslog
+
+    text = to_text(value)
+    syslog.split(text)
+    return text
+
+
+def to_syslog_facility(value: object) -> str:
+    """The name of a facility of syslog."""
+    from tiamat.observe.syslog import FACILITIES
+
+    name = to_text(value).lower()
+    if name not in FACILITIES:
+        raise ValueError(f"is none of {', '.join(FACILITIES)}")
+    return name
+
+
 def to_target(value: object) -> str:
     """What a request may be put to: a path, or a URL with a host."""
     from urllib.parse import urlsplit
@@ -114,5 +133,7 @@ asgi_loop = Kind(to_asgi_loop, "auto|asyncio|uvloop|MODULE:FACTORY")
 headers = Kind(to_headers, "DICT")
 mount = Kind(to_mount, "PATH")
 access_format = Kind(to_access_format, "FORMAT|json")
+syslog_address = Kind(to_syslog_address, "ADDRESS")
+syslog_facility = Kind(to_syslog_facility, "NAME")
 target = Kind(to_target, "PATH|URL")
 statuses = Kind(to_statuses, "STATUS,STATUS-STATUS")

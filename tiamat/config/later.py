@@ -8,15 +8,10 @@ done, instead of "unknown setting".
 from typing import Final
 
 FLAGS: Final[dict[str, tuple[str, ...]]] = {
-    "disable_redirect_access_to_syslog": ("--disable-redirect-access-to-syslog",),
     "dogstatsd_tags": ("--dogstatsd-tags",),
     "enable_backlog_metric": ("--enable-backlog-metric",),
     "statsd_host": ("--statsd-host",),
     "statsd_prefix": ("--statsd-prefix",),
-    "syslog": ("--log-syslog",),
-    "syslog_addr": ("--log-syslog-to",),
-    "syslog_facility": ("--log-syslog-facility",),
-    "syslog_prefix": ("--log-syslog-prefix",),
 }
 
 NAMES: Final = {flag: name for name, flags in FLAGS.items() for flag in flags}

@@ -104,3 +104,42 @@ class Logs(Section):
         default=None,
         help="A JSON file with such a dictionary.",
     )
+    syslog = Setting(
+        "--log-syslog",
+        type=kinds.switch,
+        default=False,
+        help="Whether both logs go to a syslog daemon as well.",
+    )
+    syslog_addr = Setting(
+        "--log-syslog-to",
+        type=http_kinds.syslog_address,
+        default="udp://localhost:514",
+        help="""
+            Where the syslog daemon is.
+
+            `unix://PATH`, with `#dgram` or `#stream` behind it if it is to be one of
+            the two; `udp://HOST:PORT`; `tcp://HOST:PORT`.
+        """,
+    )
+    syslog_prefix = Setting(
+        "--log-syslog-prefix",
+        type=kinds.optional(kinds.text),
+        default=None,
+        help="""
+            The program's name in syslog: `gunicorn.PREFIX.error`, or `….access`.
+
+            By default it is `proc_name`, or else the application.
+        """,
+    )
+    syslog_facility = Setting(
+        "--log-syslog-facility",
+        type=http_kinds.syslog_facility,
+        default="user",
+        help="The facility in syslog, such as `user`, `daemon` or `local0`.",
+    )
+    disable_redirect_access_to_syslog = Setting(
+        "--disable-redirect-access-to-syslog",
+        type=kinds.switch,
+        default=False,
+        help="Whether the access log stays out of syslog.",
+    )

@@ -19,6 +19,7 @@ LOGGER_CLASSES: Final = dict.fromkeys(
 if TYPE_CHECKING:
     from tiamat.config import Config
     from tiamat.observe.log import Log
+    from tiamat.observe.syslog import Syslog
 
 
 def open_log(config: "Config") -> "Log":
@@ -61,6 +62,7 @@ def make_log(config: "Config", kind: Any) -> "Log":
             level=config.loglevel,
             capture_output=config.capture_output,
             logconfig=logging_configuration(config),
+            **({"syslog": wanted} if (wanted := syslog(config)) is not None else {}),
         )
         return log
     try:
@@ -70,6 +72,31 @@ def make_log(config: "Config", kind: Any) -> "Log":
     except Exception as error:
         config.refuse("logger_class", f"fails: {type(error).__name__}: {error}")
     return log
+
+
+def syslog(config: "Config") -> "Syslog | None":
+    """
+    What the settings want of syslog.
+
+    Raises:
+        ConfigError: the daemon's host is not known.
+    """
+    if not config.syslog:
+        return None
+    from tiamat.observe.syslog import FACILITIES, Syslog, find
+
+    try:
+        daemon = find(config.syslog_addr)
+    except OSError as error:
+        config.refuse("syslog_addr", f"has no address: {error.strerror}")
+    name = config.syslog_prefix or config.proc_name or str(config.app or "tiamat")
+    return Syslog(
+        daemon,
+        FACILITIES[config.syslog_facility],
+        # gunicorn's tag, which rules of syslog daemons look for.
+        f"gunicorn.{name.replace(':', '.')}",
+        access=not config.disable_redirect_access_to_syslog,
+    )
 
 
 def is_foreign(kind: Any) -> bool:

@@ -6,12 +6,15 @@ import os
 import sys
 from collections import deque
 from collections.abc import Iterator
-from typing import Any, ClassVar, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tiamat.observe import logconfig as logconfigs
-from tiamat.observe.handlers import attach, has_sink, share, twin
+from tiamat.observe.handlers import SinkHandler, attach, has_sink, share, twin
 from tiamat.observe.logconfig import DATE_FORMAT, FORMAT
 from tiamat.observe.sink import Sink
+
+if TYPE_CHECKING:
+    from tiamat.observe.syslog import Syslog
 
 HELD_LIMIT: Final = 64 * 1024
 """Access lines that a turn has gathered are written at this size at the latest."""
@@ -32,10 +35,11 @@ class Log:
         capture_output: the standard streams go to the error log's file.
         logconfig: a dictionary for ``logging.config.dictConfig``, or a file for
             ``fileConfig``.
+        syslog: the daemon that gets the records as well.
 
     Attributes:
         names: of its loggers.
-        error_fmt, access_fmt, datefmt: the form of its lines.
+        error_fmt, access_fmt, datefmt, syslog_fmt: the form of its lines.
         takes_views: whether ``access`` is called as gunicorn's is, with response,
             request, environ and length of time, instead of with a line.
         error_log, access_log: the loggers, ``tiamat.error`` and ``tiamat.access``.
@@ -49,6 +53,7 @@ class Log:
     error_fmt: str = FORMAT
     access_fmt: str = "%(message)s"
     datefmt: str = DATE_FORMAT
+    syslog_fmt: str = "[%(process)d] %(message)s"
     takes_views: ClassVar[bool] = False
 
     def __init__(
@@ -59,10 +64,13 @@ class Log:
         level: str = "info",
         capture_output: bool = False,
         logconfig: str | dict[str, Any] | None = None,
+        syslog: "Syslog | None" = None,
     ) -> None:
         self.prepare()
         with self.all_or_nothing():
             self.open(errorlog, accesslog, level)
+            if syslog is not None:
+                self.add_syslog(syslog)
             if logconfig:
                 self.configure(logconfig)
         self.capture_output = capture_output
@@ -73,6 +81,7 @@ class Log:
         self.error_log, self.access_log = map(logging.getLogger, self.names)
         self.capture_output = False
         self.sinks: list[Sink] = []
+        self.remote: list[logging.Handler] = []
         self.access_sink: Sink | None = None
         self.held: deque[str] | None = None
         self.held_size = 0
@@ -88,6 +97,8 @@ class Log:
                 logger.handlers[:] = handlers
             for sink in self.sinks:
                 sink.close()
+            for handler in self.remote:
+                handler.close()
             raise
 
     def open(self, errorlog: str, accesslog: str | None, level: str) -> None:
@@ -102,6 +113,19 @@ class Log:
         self.access_log.setLevel(logging.INFO)
         for logger in self.loggers:
             share(logger)
+
+    def add_syslog(self, syslog: "Syslog") -> None:
+        """Send records to a daemon as well."""
+        from tiamat.observe.syslog import SyslogHandler
+
+        for logger in self.loggers:
+            purpose = logger.name.rpartition(".")[2]
+            if purpose == "error" or syslog.access:
+                handler = SyslogHandler(syslog, purpose, self.syslog_fmt)
+                logger.addHandler(handler)
+                self.remote.append(handler)
+        if not has_sink(self.access_log, self.access_sink):
+            self.access_sink = None
 
     @property
     def loggers(self) -> tuple[logging.Logger, logging.Logger]:
@@ -161,6 +185,14 @@ class Log:
         logger, sink = self.access_log, self.access_sink
         return sink is not None and not logger.filters and has_sink(logger, sink)
 
+    @property
+    def access_ours(self) -> bool:
+        """Whether nobody else's filter or handler sees access records."""
+        return not self.access_log.filters and all(
+            handler in self.remote or isinstance(handler, SinkHandler)
+            for handler in self.access_log.handlers
+        )
+
     def hold(self) -> None:
         """From now on access lines wait for ``flush``: for loops that call it."""
         self.held = deque()
@@ -180,6 +212,8 @@ class Log:
                     lines.append(held.popleft())
             if lines:
                 self.access_sink.write(encoded("\n".join(lines)))
+        for handler in self.remote:
+            handler.flush()
 
     # --- Files --------------------------------------------------------------
 
@@ -244,11 +278,17 @@ class Log:
         self.flush()
         for logger in self.loggers:  # which may be another log's by now
             for handler in list(logger.handlers):
-                if getattr(handler, "sink", None) in self.sinks:
+                if (
+                    handler in self.remote
+                    or getattr(handler, "sink", None) in self.sinks
+                ):
                     logger.removeHandler(handler)
         for sink in self.sinks:
             sink.close()
+        for handler in self.remote:
+            handler.close()
         self.sinks.clear()
+        self.remote.clear()
         self.access_sink = None
 
 

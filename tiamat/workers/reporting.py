@@ -57,7 +57,7 @@ def make_access(worker: Worker) -> Finished | None:
         return make_views(log.access)
     if getattr(log, "access_direct", True):
         return make_lines(make_line(worker), log.access)
-    if format == access_json.FORMAT:
+    if format == access_json.FORMAT or log.access_ours:
         return make_lines(make_line(worker), partial(log.access_log.info, "%s"))
     writer: Any = imported("tiamat.compat.logger:writer")
     return make_views(writer(log, format))
