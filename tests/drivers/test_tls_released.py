@@ -116,7 +116,9 @@ def test_one_thread_reads_and_another_writes(authority: Authority) -> None:
     assert data == b"".join(came)
 
 
-@pytest.mark.parametrize("worker", ["sync", "threads", "gevent"])
+@pytest.mark.parametrize(
+    "worker", ["threads", "gevent", pytest.param("sync", marks=pytest.mark.soak)]
+)
 def test_libraries_speak_websocket_over_it(
     serve: Serve, authority: Authority, tmp_path: Path, worker: str
 ) -> None:

@@ -19,8 +19,12 @@ from websockets.sync.client import connect
 
 LAST = b"GET /%s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 
-EVENTED_AND_ASGI = pytest.mark.parametrize(
-    "kind", ["sync", "threads", "gevent", "asgi"]
+SOME = pytest.mark.parametrize(
+    "kind",
+    [
+        *("threads", "asgi"),
+        *(pytest.param(kind, marks=pytest.mark.soak) for kind in ("sync", "gevent")),
+    ],
 )
 
 
@@ -68,7 +72,7 @@ def test_each_client_gets_the_certificate_for_the_name_it_asks_for(
         assert {"localhost", "127.0.0.1"} == shown(sock)
 
 
-@EVENTED_AND_ASGI
+@SOME
 def test_a_client_has_to_show_its_certificate(
     serve: Serve, authority: Authority, kind: str
 ) -> None:
@@ -128,7 +132,9 @@ def test_a_client_may_show_a_certificate(serve: Serve, authority: Authority) -> 
     assert "NONE" == told["SSL_CLIENT_VERIFY"]
 
 
-@pytest.mark.parametrize("kind", ["threads", "asgi"])
+@pytest.mark.parametrize(
+    "kind", ["asgi", pytest.param("threads", marks=pytest.mark.soak)]
+)
 def test_new_certificates_are_read_when_the_files_change(
     serve: Serve, authority: Authority, kind: str
 ) -> None:

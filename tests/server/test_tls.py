@@ -66,6 +66,7 @@ def test_requests_are_answered_on_one_connection(
     server: Server, authority: Authority
 ) -> None:
     """One after the other, and pipelined; the end is said, so it is no truncation."""
+    server.wait_for_log("listening on https://")
     with authority.connect(server.address) as sock:
         assert ("TLSv1.3", "http/1.1") == (sock.version(), alpn(server, authority))
         for _ in range(3):
