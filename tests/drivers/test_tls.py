@@ -116,6 +116,30 @@ def test_a_handshake_is_told_of_when_it_is_done(client: Client) -> None:
     assert client.server.opening is None
 
 
+def test_a_handshake_waits_for_a_socket_that_is_full(authority: Authority) -> None:
+    """A chain of many certificates is more than some sockets take at once."""
+    cert = authority.issue("localhost", file="long.pem")
+    with cert.open("a") as file:
+        file.write(authority.path.read_text() * 60)
+    context = make_context(TLSValues(certificates=[Certificate(str(cert))]))
+    client = Client(authority, context)
+    client.server._sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    with pytest.raises(ssl.SSLWantReadError):
+        client.tls.do_handshake()
+    client.sock.sendall(client.outgoing.read())
+    with pytest.raises(BlockingIOError):
+        client.server.recv(16384)
+    assert [False] == client.told.steps
+    while not client.server.flush():
+        client.take()
+    client.take()
+    client.tls.do_handshake()
+    client.sock.sendall(client.encrypted(b"here"))
+
+    assert b"here" == client.server.recv(16384)
+    client.close()
+
+
 def test_all_that_has_come_is_read_at_once(client: Client) -> None:
     """No poller tells of records that wait decrypted or in a buffer."""
     client.shake_hands()

@@ -360,3 +360,22 @@ def test_handshakes_that_do_not_end_keep_nobody_out(
         assert "hello" in answered(sock)
     for waiting in slow:
         waiting.close()
+
+
+@SOME
+def test_sockets_that_take_little_at_a_time_lose_nothing(
+    serve: Serve, authority: Authority, kind: str
+) -> None:
+    """Of a long handshake, of a file, of what a client is told at the end."""
+    cert = authority.issue("localhost")
+    with cert.open("a") as file:
+        file.write(authority.path.read_text() * 60)
+    data = os.urandom(200_000)
+    server = serve(*flags(kind, f"--certfile={cert}"))
+    (server.directory / "large").write_bytes(data)
+    assert server.listener is not None
+    server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 4096)
+    for _ in range(3):
+        with authority.connect(server.address) as sock:
+            sock.sendall(LAST.replace(b"1.1", b"1.0") % b"file")
+            assert rest(sock).endswith(data)

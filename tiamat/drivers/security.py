@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tiamat.drivers.tls import TLSSocket
 from tiamat.errors import TLSError
 from tiamat.gateways import tls as told
-from tiamat.system.poller import IN, OUT
+from tiamat.system.poller import OUT
 from tiamat.system.tls import signature
 from tiamat.types import Environ, Scope, TLSDetails
 
@@ -156,7 +156,7 @@ class Handshake:
         """It waits for the client, to send more or to take what was *sent*."""
         connection = self._connection
         if not sent:
-            connection.loop.watch(connection, IN | OUT)
+            connection.loop.watch(connection, OUT)
 
     def failed(self, error: OSError) -> None:
         """It has come to nothing."""
