@@ -109,15 +109,21 @@ class Front:
 
     Args:
         directory: For its files.
-        upstream: The server's address.
         tls: The client comes by TLS.
+        through: That is passed on to the server as it is.
+
+    Attributes:
+        upstream: The server's address.
+        pem: Key and certificate, if there is TLS.
     """
 
-    def __init__(
-        self, directory: Path, upstream: tuple[str, int], *, tls: bool
-    ) -> None:
+    upstream = ""
+    process: "subprocess.Popen[bytes] | None" = None
+
+    def __init__(self, directory: Path, *, tls: bool, through: bool = False) -> None:
         self.directory = directory
-        self.upstream = f"{upstream[0]}:{upstream[1]}"
+        self.pem = directory / "site.pem"
+        self.ends_tls = tls and not through
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=512)
         self.address: tuple[str, int] = self.listener.getsockname()
         self.context: ssl.SSLContext | None = None
@@ -127,11 +133,6 @@ class Front:
             made.private_key_and_cert_chain_pem.write_to_path(str(self.pem))
             self.context = ssl.create_default_context()
             authority.configure_trust(self.context)
-
-    @property
-    def pem(self) -> Path:
-        """Key and certificate."""
-        return self.directory / "site.pem"
 
     def start(self, *words: str, **environ: str) -> None:
         """Begin to serve."""
@@ -155,8 +156,8 @@ class Front:
                 address=f"127.0.0.1:{self.address[1]}",
                 location=location,
                 user="user root;" if os.getuid() == 0 else "",
-                tls="ssl" if self.context else "",
-                certificate=CERTIFICATE.format(self.pem) if self.context else "",
+                tls="ssl" if self.ends_tls else "",
+                certificate=CERTIFICATE.format(self.pem) if self.ends_tls else "",
             )
         )
         fd = self.listener.fileno()
@@ -168,7 +169,7 @@ class Front:
         text = HAPROXY.format(
             fd=self.listener.fileno(),
             upstream=self.upstream,
-            tls=f"ssl crt {self.pem}" if self.context else "",
+            tls=f"ssl crt {self.pem}" if self.ends_tls else "",
             mode="tcp" if sends else "http",
             options="" if sends else HAPROXY_HTTP.format(),
             reuse="" if sends else "http-reuse always",
@@ -189,10 +190,12 @@ class Front:
 
     def close(self) -> None:
         """End it; it must have lived until then."""
+        self.listener.close()
+        if self.process is None:
+            return
         died = self.process.poll() is not None
         self.process.terminate()
         self.process.wait(LIMIT)
-        self.listener.close()
         assert not died, self.output.read_text()
 
 
