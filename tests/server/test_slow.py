@@ -107,7 +107,7 @@ def test_a_thousand_slow_clients_lock_nobody_out(
     path = "large" if attack == "read" else ""
     done = subprocess.run(
         [
-            *(program, "-c", "1000", "-r", "200", "-l", "40", "-p", "5"),
+            *(program, "-c", "1000", "-r", "100", "-l", "40", "-p", "5"),
             *ATTACKS[attack],
             *("-u", f"http://{host}:{port}/{path}", "-g", "-o", str(tmp_path / "out")),
         ],
