@@ -92,8 +92,8 @@ def parser() -> argparse.ArgumentParser:
             else:
                 one.add_argument(
                     parameter.name,
-                    type=int,
-                    metavar=parameter.name.upper(),
+                    type=number_or_name if parameter.text else int,
+                    metavar=parameter.name.upper() + "|NAME" * parameter.text,
                     help=parameter.help,
                 )
     watch = commands.add_parser("top", help=TOP, description=TOP)
@@ -145,6 +145,11 @@ def add_options(
     to.add_argument(
         "--json", action="store_true", default=json, help="print data for programs"
     )
+
+
+def number_or_name(text: str) -> int | str:
+    """A number if it is one."""
+    return int(text) if text.isdecimal() else text
 
 
 def interval(text: str) -> float:

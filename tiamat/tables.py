@@ -41,6 +41,18 @@ def beside_workers(data: Mapping[str, Any]) -> Iterable[str]:
             f"status helper pid={helper['pid']},"
             f" {', '.join(helper['listeners'])}, {length(helper['seconds'])}"
         )
+    yield from helper_lines(data)
+
+
+def helper_lines(data: Mapping[str, Any]) -> Iterable[str]:
+    """The helpers of the settings, a line each."""
+    for helper in data.get("helpers", ()):
+        pid = f" pid={helper['pid']}" if helper["pid"] else ""
+        count = helper["restarts"]
+        yield (
+            f"helper {helper['name']}{pid}, {helper['state']},"
+            f" {length(helper['seconds'])}, {count} restart{'' if count == 1 else 's'}"
+        )
 
 
 def headline(data: Mapping[str, Any]) -> str:

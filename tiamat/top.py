@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from tiamat.tables import LEFT, headline, latency, length, running, size
+from tiamat.tables import LEFT, headline, helper_lines, latency, length, running, size
 
 Ask = Callable[[], Mapping[str, Any]]
 
@@ -93,7 +93,10 @@ class View:
             )
         for worker in self.data["workers"]:
             table.add_row(*self.cells(worker))
-        return Group(Text(self.head()), Text(""), table)
+        beside = [Text(line) for line in helper_lines(self.data)]
+        return Group(
+            Text(self.head()), Text(""), table, *([Text("")] if beside else ()), *beside
+        )
 
     def head(self) -> str:
         """The server in a line."""

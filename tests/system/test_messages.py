@@ -24,6 +24,7 @@ from tiamat.system.messages import (
     Post,
     Posted,
     Ready,
+    Relieved,
     Reopen,
     Retiring,
     Spawned,
@@ -59,6 +60,7 @@ EXAMPLES: list[Message] = [
     Dump(condemned=True),
     TakeOver(),
     BeMain(),
+    Relieved(),
 ]
 
 

@@ -1,6 +1,6 @@
 """How many workers there are, of what class, and how long they may take."""
 
-from tiamat.config import http_kinds, kinds
+from tiamat.config import helper_kinds, http_kinds, kinds
 from tiamat.config.code import a_class
 from tiamat.config.setting import FromEnviron, Section, Setting
 
@@ -274,5 +274,17 @@ class Processes(Section):
             How long `reload_check` and the hook `check_worker` may take, in seconds.
 
             Each of them; a worker that takes longer is refused. 0 switches it off.
+        """,
+    )
+    helpers = Setting(
+        type=helper_kinds.helpers,
+        default={},
+        help="""
+            Processes that are kept beside the workers: `{"NAME": "COMMAND"}`.
+
+            A command, without a shell, or `module:function`, which is called in a
+            process of its own. One that ends is begun again, at once or after up to 30
+            seconds. They run as `user` and `group`, are replaced one by one by a
+            reload, and end with the server. See helpers.md.
         """,
     )

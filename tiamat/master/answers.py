@@ -79,11 +79,13 @@ class Parameter(NamedTuple):
     Attributes:
         flag: whether it is said by its name alone; else it is a whole number.
         help: from the docstring.
+        text: whether it may be a name as well as a number.
     """
 
     name: str
     flag: bool
     help: str
+    text: bool = False
 
 
 def parameters(command: Command) -> list[Parameter]:
@@ -92,7 +94,13 @@ def parameters(command: Command) -> list[Parameter]:
     described = dict(descriptions(command.__doc__ or ""))
     names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
     flags = command.__kwdefaults__ or {}
-    return [Parameter(name, name in flags, described.get(name, "")) for name in names]
+    return [
+        Parameter(
+            *(name, name in flags, described.get(name, "")),
+            text=command.__annotations__.get(name) == int | str,
+        )
+        for name in names
+    ]
 
 
 def descriptions(doc: str) -> Iterator[tuple[str, str]]:

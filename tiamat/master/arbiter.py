@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.master import deaths
 from tiamat.master.control import Control
+from tiamat.master.crew import Crew
 from tiamat.master.delay import Delay
 from tiamat.master.handover import Handover
 from tiamat.master.helpers import Helper
@@ -65,6 +66,7 @@ class Arbiter:
         notices: what systemd is told.
         control: who asks through the control socket.
         handover: what USR2 has begun, if anything.
+        crew: the helpers that the settings name.
         helper: what answers on ``status_bind``.
         delay: what TERM has begun, if it has to wait.
         post: what applications say to one another.
@@ -84,6 +86,7 @@ class Arbiter:
         self.control = Control(self)
         self.handover = Handover(self)
         self.helper = Helper(self)
+        self.crew = Crew(self)
         self.delay = Delay(self)
         self.post = PostOffice(self)
         self.inbox = Inbox()
@@ -111,6 +114,12 @@ class Arbiter:
         """Whether requests had better go elsewhere."""
         return self.stopping or self.delay.runs
 
+    @property
+    def anybody_left(self) -> bool:
+        """Whether a process of ours is still to end."""
+        left = self.keeper.workers or self.handover.follows or self.crew.alive
+        return bool(left)
+
     # --- The loop -----------------------------------------------------------------
 
     def run(self) -> int:
@@ -122,7 +131,7 @@ class Arbiter:
                 prints to.
         """
         self.start()
-        while not self.stopping or self.keeper.workers or self.handover.follows:
+        while not self.stopping or self.anybody_left:
             try:
                 self.turn()
             except Exception:  # a bug of ours; but the workers serve, and go on
@@ -142,6 +151,7 @@ class Arbiter:
             self.handover.look_after(monotonic())
             self.notices.look_after(monotonic())
             self.helper.look_after(monotonic())
+            self.crew.look_after(monotonic())
         finally:  # whatever goes wrong there must not make us deaf
             for forked in self.wait():
                 self.listen(forked)
@@ -156,7 +166,7 @@ class Arbiter:
         self.keeper.exchange()
         others = (
             *(self.reload, self.handover, self.notices),
-            *(self.control, self.helper, self.delay),
+            *(self.control, self.helper, self.crew, self.delay),
         )
         until = min([self.keeper.next_deadline(), *(one.deadline for one in others)])
         timeout = None if until == math.inf else max(0.0, until - monotonic())
@@ -166,6 +176,7 @@ class Arbiter:
             self.roster.forgive(monotonic(), gap)
             self.keeper.molds.forgive(gap)
             self.helper.forgive(monotonic())
+            self.crew.forgive(gap)
         return [key.data for key, _ in events if key.data is not None]
 
     def listen(self, forked: "Forked", limit: int = TURN_MESSAGES) -> None:
@@ -181,10 +192,10 @@ class Arbiter:
                 self.worker_exited(forked, status)
             elif (mold := self.keeper.molds.reaped(pid)) is not None:
                 self.mold_exited(mold, status)
-            elif not (
-                self.handover.reaped(pid, status) or self.helper.reaped(pid, status)
-            ):
-                self.reload.reaped(pid, status)  # or a stranger's that we adopted
+            else:
+                for others in (self.handover, self.helper, self.crew, self.reload):
+                    if others.reaped(pid, status):
+                        break  # else a stranger's that we adopted
 
     # --- Start and stop -----------------------------------------------------------
 
@@ -198,6 +209,7 @@ class Arbiter:
         premises, config = self.premises, self.premises.config
         os.register_at_fork(after_in_child=self.control.forget)
         os.register_at_fork(after_in_child=self.helper.forget)
+        os.register_at_fork(after_in_child=self.crew.forget)
         try:
             self.notices.open()
             premises.open()
@@ -222,6 +234,7 @@ class Arbiter:
         """Leave nothing behind; return the exit status."""
         self.keeper.molds.close()
         self.helper.close()
+        self.crew.close()
         failure, elsewhere = self.failure, self.premises.log_is_elsewhere
         status = failure.exit_status if failure is not None else 0
         self.log.info("stopped")
@@ -242,6 +255,7 @@ class Arbiter:
         self.roster.target = 0
         self.roster.why_fewer = "the server stops"
         self.reload.supersede()
+        self.crew.begin_stop(monotonic())
         self.keeper.molds.end()
         self.helper.say_whether_ready()
         self.notices.look_after(monotonic())

@@ -63,6 +63,7 @@ def status(arbiter: "Arbiter") -> Answer:
             "workers": workers,
             "molds": [mold_status(mold, now) for mold in arbiter.keeper.molds.all],
             "helper": arbiter.helper.status(now),
+            "helpers": arbiter.crew.status(now),
         },
     )
 
@@ -154,13 +155,15 @@ def scale(arbiter: "Arbiter", count: int) -> Answer:
     return Answer(0, f"{arbiter.roster.target_in_words} from now on", {"target": count})
 
 
-def restart(arbiter: "Arbiter", slot: int) -> Answer:
+def restart(arbiter: "Arbiter", slot: int | str) -> Answer:
     """
-    Replace one worker; the new one is ready before the old one retires.
+    Replace one worker, which is ready before the old one retires; or one helper.
 
     Args:
-        slot: the number of its slot, as ``status`` shows it.
+        slot: the number of its slot, as ``status`` shows it, or the helper's name.
     """
+    if isinstance(slot, str):
+        return restart_helper(arbiter, slot)
     found = [f for f in workers_of(arbiter, slot) if f.member.state.value == "serving"]
     if not found or arbiter.leaving:
         return Answer(1, f"no worker serves in slot {slot}")
@@ -168,6 +171,19 @@ def restart(arbiter: "Arbiter", slot: int) -> Answer:
         forked.member.due = forked.member.due or "restart"
     names = " and ".join(map(str, found))
     return Answer(0, f"{names} retires when its replacement serves")
+
+
+def restart_helper(arbiter: "Arbiter", name: str) -> Answer:
+    """Replace one of ``helpers``; the old one ends before the new one begins."""
+    hand = arbiter.crew.hands.get(name)
+    if hand is None or arbiter.leaving:
+        names = ", ".join(arbiter.crew.hands) or "there are none"
+        return Answer(1, f"no helper {name!r}: {names}")
+    if not hand.pid:
+        hand.slot.retry_at = monotonic()
+        return Answer(0, f"helper {name} begins")
+    hand.due = hand.due or "restart"
+    return Answer(0, f"{hand} is told to go; the next one comes then")
 
 
 def stack(arbiter: "Arbiter", slot: int) -> Answer | Pending:
@@ -291,6 +307,8 @@ def call(
         raise ValueError(f"{name} takes no {min(unknown)!r}")
     for parameter in known:
         value = arguments.get(parameter.name, False if parameter.flag else None)
+        if parameter.text and type(value) is str:
+            continue
         if type(value) is not (bool if parameter.flag else int):
             kind = "true or false" if parameter.flag else "a whole number"
             raise ValueError(f"{name} takes {kind} for {parameter.name!r}")

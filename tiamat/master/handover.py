@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Final
 
 from tiamat.master.keeper import GRACE, IMMEDIATE
 from tiamat.system import process
-from tiamat.system.messages import BeMain, Failed, Message, Ready, TakeOver
+from tiamat.system.messages import BeMain, Failed, Message, Ready, Relieved, TakeOver
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -146,7 +146,9 @@ class Handover:
     def deadline(self) -> float:
         """When ``look_after`` wants to be called."""
         arbiter, succession = self.arbiter, self.arbiter.premises.succession
-        if self.phase is Phase.LEFT and not arbiter.keeper.workers:
+        if self.phase is Phase.LEFT and not (
+            arbiter.keeper.workers or arbiter.crew.alive
+        ):
             return monotonic()  # nothing is left that would wake us
         polls = succession.predecessor and succession.channel is None
         return min(self.until, monotonic() + POLL if polls else math.inf)
@@ -189,6 +191,8 @@ class Handover:
                 arbiter.premises.take_names()
             case BeMain():
                 succession.main = True
+            case Relieved():
+                arbiter.crew.relieved = True
 
     # --- The old master ---------------------------------------------------------------
 

@@ -64,6 +64,7 @@ def facts(arbiter: "Arbiter") -> dict[str, Any]:
         "backlog": {url: count for url, count in lengths.items() if count is not None},
         "ends": dict(arbiter.keeper.ends),
         "reloads": dict(arbiter.reload.outcomes),
+        "helpers": arbiter.crew.restarts(),
     }
 
 

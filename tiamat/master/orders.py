@@ -82,6 +82,7 @@ def reopen_logs(arbiter: "Arbiter") -> None:
         if not forked.send(Reopen()):
             forked.kill(Signals.SIGUSR1)
     arbiter.keeper.molds.send(Reopen())
+    arbiter.crew.reopen()
 
 
 def start_new_master(arbiter: "Arbiter") -> None:

@@ -143,6 +143,12 @@ class Collected(Collector):
             "tiamat_worker_ends", "Workers that ended.", "reason", facts["ends"]
         )
         yield counter("tiamat_reloads", "Reloads.", "outcome", facts["reloads"])
+        yield counter(
+            "tiamat_helper_restarts",
+            "Processes of the setting helpers that were begun again.",
+            "name",
+            facts.get("helpers", {}),
+        )
 
 
 def counter(

@@ -204,11 +204,16 @@ class BeMain:
     """The old master goes: the service manager listens to the new one now."""
 
 
+@dataclass(frozen=True, slots=True)
+class Relieved:
+    """The old master has no helpers of the settings any more."""
+
+
 FromWorker: TypeAlias = Ready | Retiring | Stack | Failed | Checked | Changed | Post
 ToWorker: TypeAlias = Accept | Check | Drain | Reopen | Dump | Posted | Missed
 OfMold: TypeAlias = Handed | Fork | Spawned | NotSpawned
 OfHelper: TypeAlias = Look | Facts
-ToMaster: TypeAlias = TakeOver | BeMain
+ToMaster: TypeAlias = TakeOver | BeMain | Relieved
 Message: TypeAlias = FromWorker | ToWorker | OfMold | OfHelper | ToMaster
 
 KINDS: Final[dict[str, type[Message]]] = {

@@ -145,16 +145,18 @@ def adopt_orphans() -> None:
     prctl(PR_SET_CHILD_SUBREAPER, 1)
 
 
-def die_with_parent(parent: int) -> None:
+def die_with_parent(parent: int, number: int = signal.SIGKILL) -> None:
     """
     End at once when this process's parent does, whatever is under way. Linux only.
 
-    Source: PR_SET_PDEATHSIG(2const); what is forked from here does not inherit it.
+    Source: PR_SET_PDEATHSIG(2const); what is forked from here does not inherit it. An
+    exec leaves it, a change of user does not.
 
     Args:
         parent: its pid: it may have ended already, which the kernel does not tell.
+        number: the signal that comes then.
     """
-    prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+    prctl(PR_SET_PDEATHSIG, number)
     if os.getppid() != parent:
         os._exit(0)
 
