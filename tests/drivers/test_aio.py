@@ -367,3 +367,25 @@ def test_a_stop_closes_who_comes_late_and_says_nothing() -> None:
 
     servers: list[Any] = []
     run(hello, client, made=servers.append)
+
+
+def test_who_waits_for_its_body_has_no_place() -> None:
+    """Slow senders would lock everybody out; whoever has its body counts again."""
+
+    async def client(reader: Any, writer: Any) -> None:
+        server = servers[0]
+        writer.write(b"POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nx")
+        await until(lambda: server.streaming)
+        assert not server.running
+        answer, other = await asyncio.open_connection(
+            *writer.get_extra_info("peername")
+        )
+        other.write(GET)
+        await answer.readuntil(b"GET /a 0\n")
+        other.close()
+        writer.write(b"y")
+        await reader.readuntil(b"POST /b 2\n")
+        assert not server.streaming
+
+    servers: list[Any] = []
+    run(hello, client, limit=1, made=servers.append)

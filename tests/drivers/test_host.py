@@ -3,7 +3,16 @@
 from typing import Any
 
 import gevent
-from drivers.loops import GET, PLAIN, only, read_all, read_until, running
+from drivers.loops import (
+    GET,
+    LAST,
+    PLAIN,
+    POST,
+    only,
+    read_all,
+    read_until,
+    running,
+)
 from running import wait_until
 
 pytestmark = only("greens")
@@ -196,3 +205,34 @@ def test_what_a_request_left_in_its_context_is_not_for_the_next() -> None:
             answers.append(read_until(sock, b".").rpartition(b"\n")[2])
 
     assert [b".", b"."] == answers
+
+
+def test_who_waits_for_its_client_has_no_place() -> None:
+    """
+    Neither for a body nor for a reader: slow clients would lock everybody out.
+    """
+    with (
+        running(large, busiest=1) as server,
+        server.connect() as sender,
+        server.connect() as reader,
+    ):
+        loop: Any = server.loop
+        sender.sendall(POST % (3, b"") + b"a")
+        wait_until(lambda: loop.waiting == 1, "one waits for a body")
+        reader.sendall(GET % b"large")
+        wait_until(lambda: loop.waiting == 2, "one waits for its reader")
+        answer = server.ask(LAST % b"quick")
+        sender.sendall(b"bc")
+        late = read_until(sender, b"abc.")
+
+    assert answer.endswith(b"quick.")
+    assert late.endswith(b"abc.")
+
+
+def large(environ: dict[str, Any], start_response: Any) -> list[bytes]:
+    """The body and the path, or 20 MB."""
+    body = environ["wsgi.input"].read()
+    start_response("200 OK", PLAIN)
+    if environ["PATH_INFO"] == "/large":
+        return [b"x" * 20_000_000]
+    return [environ["PATH_INFO"].encode() + body + b"."]
