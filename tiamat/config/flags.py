@@ -106,6 +106,30 @@ def parse(settings: Iterable[Setting[Any]], words: Sequence[str], source: str) -
     return Flags(found.app, {k: v for k, v in given.items() if v is not None})
 
 
+def take_port(line: Flags, words: Sequence[str]) -> None:
+    """
+    With a worker script ``-p`` is the port, as it was in the first Tiamat.
+
+    Args:
+        line: what was read, which is changed.
+        words: of the command line; ``--pid`` is the pid file always.
+
+    Raises:
+        ConfigError: it is no port, or another address is asked for as well.
+    """
+    short = any(word.startswith("-p") for word in words)
+    if "script" not in line.given or "pidfile" not in line.given or not short:
+        return
+    port = str(line.given.pop("pidfile"))
+    if not port.isdecimal():
+        raise ConfigError(
+            f"-p {port!r} is no port, which it is with -s; the pid file is --pid"
+        )
+    if "bind" in line.given:
+        raise ConfigError(f"-p {port} with -s is an address, and so is --bind")
+    line.given["bind"] = [f"0.0.0.0:{port}"]
+
+
 def completed(settings: Iterable[Setting[Any]], words: list[str]) -> list[str]:
     """
     Give each flag its value that may stand without one.

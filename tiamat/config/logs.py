@@ -67,6 +67,15 @@ class Logs(Section):
             application prints into a file or a pipe, unless `PYTHONUNBUFFERED` is set.
         """,
     )
+    stdout_path = Setting(
+        type=kinds.optional(kinds.path),
+        default=None,
+        help="""
+            A file for the standard output of all processes; USR1 opens it again.
+
+            Wins over `capture_output`, which sends it to the file of the error log.
+        """,
+    )
     logger_class = Setting(
         "--logger-class",
         type=a_class,

@@ -115,10 +115,20 @@ class Mechanics(Section):
         type=kinds.optional(kinds.path),
         default=None,
         help="""
-            A file for the pid of the master.
+            A file for the pid of the master; beside `-s`, `-p` is the port instead.
 
             It stays locked while the master lives, so that a second one with the
             same file refuses to start, and one left behind does no harm.
+        """,
+    )
+    quit_signal = Setting(
+        "--quit-signal",
+        type=kinds.one_of("immediate", "graceful"),
+        default="immediate",
+        help="""
+            What QUIT does: `immediate`, as in gunicorn, or `graceful`, as TERM does.
+
+            For those who are used to it from nginx, unicorn or the first Tiamat.
         """,
     )
     proc_name = Setting(

@@ -1,5 +1,6 @@
 """What settings name: classes and functions to import, and logs to open."""
 
+import os
 from collections.abc import Callable
 from functools import partial
 from importlib.util import find_spec
@@ -22,6 +23,18 @@ if TYPE_CHECKING:
     from tiamat.observe.syslog import Syslog
 
 
+def may_write(path: str) -> None:
+    """
+    See whether a file can be opened as a log is.
+
+    Raises:
+        OSError: it can't.
+    """
+    from tiamat.observe.sink import FLAGS
+
+    os.close(os.open(path, FLAGS, 0o644))
+
+
 def open_log(config: "Config") -> "Log":
     """
     The logs that the settings ask for.
@@ -30,9 +43,14 @@ def open_log(config: "Config") -> "Log":
         ConfigError: the class can't be imported, or a file not opened.
     """
     try:
+        if config.stdout_path:  # before other logs lose their places to these
+            may_write(config.stdout_path)
         log = make_log(config, logger_class(config))
+        if config.stdout_path:
+            log.print_to(config.stdout_path)
     except OSError as error:
-        for name in ("logconfig", "logconfig_json", "accesslog", "errorlog"):
+        names = "logconfig", "logconfig_json", "accesslog", "errorlog", "stdout_path"
+        for name in names:
             if error.filename and error.filename == config.values[name]:
                 config.refuse(name, f"can't be opened: {error.strerror}")
         raise ConfigError(f"can't open the logs: {error}") from error

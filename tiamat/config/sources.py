@@ -89,6 +89,7 @@ class Sources:
         variable = next((name for name in ARGUMENTS if name in self.environ), "")
         from_environ = flags.parse(known, self.words(variable), variable)
         self.app = line.app
+        flags.take_port(line, self.arguments)
         if from_environ.app is not None:
             self.warnings.append(
                 f"{variable}: the application {from_environ.app!r} is ignored there;"
@@ -146,6 +147,12 @@ class Sources:
 
     def from_file(self, file: ConfigFile, settings: Settings) -> Iterator[Given]:
         """The settings in a configuration file; warns of strange names."""
+        if callable(file.names.get("load")):
+            from tiamat.config import original  # few have it
+
+            where = f"{file.origin('load')}, load()"
+            for given in original.meant(original.loaded(file), where):
+                yield Given(*given)
         for name, value in file.names.items():
             setting = settings.get(name)
             where = file.origin(name)

@@ -38,6 +38,12 @@ def interrupt(arbiter: "Arbiter") -> None:
         arbiter.stop_at_once()
 
 
+def leave(arbiter: "Arbiter") -> None:
+    """QUIT: as INT or, where that is wanted, as TERM."""
+    graceful = arbiter.premises.config.quit_signal == "graceful"
+    (terminate if graceful else interrupt)(arbiter)
+
+
 def hang_up(arbiter: "Arbiter") -> None:
     """HUP: new settings and new code, in new workers."""
     if not arbiter.leaving:
@@ -99,7 +105,7 @@ def reap(arbiter: "Arbiter") -> None:
 ORDERS: "Final[dict[Signals, Callable[[Arbiter], None]]]" = {
     Signals.SIGTERM: terminate,
     Signals.SIGINT: interrupt,
-    Signals.SIGQUIT: interrupt,
+    Signals.SIGQUIT: leave,
     Signals.SIGHUP: hang_up,
     Signals.SIGTTIN: add_worker,
     Signals.SIGTTOU: remove_worker,

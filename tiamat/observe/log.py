@@ -81,6 +81,7 @@ class Log:
         self.error_log, self.access_log = map(logging.getLogger, self.names)
         self.capture_output = False
         self.sinks: list[Sink] = []
+        self.printed: Sink | None = None
         self.remote: list[logging.Handler] = []
         self.access_sink: Sink | None = None
         self.held: deque[str] | None = None
@@ -241,6 +242,20 @@ class Log:
             sys.stderr.flush()
             os.dup2(self.sinks[0].fd, 1)
             os.dup2(self.sinks[0].fd, 2)
+        if self.printed is not None:
+            sys.stdout.flush()
+            os.dup2(self.printed.fd, 1)
+
+    def print_to(self, path: str) -> None:
+        """
+        Let the standard output be a file, which ``reopen`` opens again.
+
+        Raises:
+            OSError: it can't be opened.
+        """
+        self.printed = Sink(path, 1)
+        self.sinks.append(self.printed)
+        self.capture()
 
     def reopen(self) -> None:
         """Open the files under their names again: they were rotated."""
@@ -288,6 +303,7 @@ class Log:
         for handler in self.remote:
             handler.close()
         self.sinks.clear()
+        self.printed = None
         self.remote.clear()
         self.access_sink = None
 
