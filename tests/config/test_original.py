@@ -165,5 +165,5 @@ def test_standard_streams_go_to_files_and_quit_is_soft(
 
 def test_a_file_that_cannot_be_opened_is_named(tmp_path: Path) -> None:
     """Before the logs that are in force are replaced."""
-    with pytest.raises(ConfigError, match="stdout_path = .* can't be opened"):
+    with pytest.raises(ConfigError, match=r"stdout_path = .* can't be opened"):
         open_log(Config(stdout_path=str(tmp_path / "none" / "stdout")))
