@@ -166,7 +166,7 @@ class Server:
     def address(self) -> tuple[str, int]:
         """Where it listens."""
         if self.listener is None:
-            match = self.wait_for_log(r"listening on http://127\.0\.0\.1:(\d+)")
+            match = self.wait_for_log(r"listening on \w+://127\.0\.0\.1:(\d+)")
             return "127.0.0.1", int(match[1])
         host, port = self.listener.getsockname()
         return host, port

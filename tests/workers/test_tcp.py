@@ -221,3 +221,23 @@ def test_datagrams_are_for_scripts(serve: Serve) -> None:
 
     assert 1 == server.wait_for_exit()
     assert "is for worker scripts only" in server.output
+
+
+@pytest.mark.parametrize("kind", ["socketservers", "gevents", "handlers", "streams"])
+def test_who_was_taken_before_a_stop_is_served(serve: Serve, kind: str) -> None:
+    """Though nothing has begun to serve it: twenty come, and the server stops."""
+    server = start(serve, kind, bind="127.0.0.1:0")
+    where = server.address
+    server.wait_for_log(r"worker 0 gen=1 pid=\d+ serves\n")
+    with contextlib.ExitStack() as stack:
+        many = [
+            stack.enter_context(socket.create_connection(where, timeout=LIMIT))
+            for _ in range(20)
+        ]
+        server.signal(signal.SIGTERM)
+        for sock in many:
+            sock.sendall(b"line\n")
+        answers = [hear(sock) for sock in many]
+
+    assert [b"line\n"] * 20 == answers
+    assert 0 == server.wait_for_exit()

@@ -66,12 +66,22 @@ class StreamServer(InThread):
         self.server.max_accept = 1  # others were not woken for what waits
         self._sock = sock
         self._open = 0
-        handle, self.server.handle = self.server.handle, self._counted
-        self._handle = handle
+        self._begin = self.server.do_handle
+        self._handle = self.server.handle
+        self.server.do_handle = self._counted
+        self.server.set_handle(self._uncounted)
 
     def _counted(self, *arguments: Any) -> None:
+        """From when it is taken, not from when its greenlet begins."""
         self.handled += 1
         self._open += 1
+        try:
+            self._begin(*arguments)
+        except BaseException:
+            self._open -= 1
+            raise
+
+    def _uncounted(self, *arguments: Any) -> None:
         try:
             self._handle(*arguments)
         finally:

@@ -11,6 +11,7 @@ from typing import Any, Final, Protocol
 
 from tiamat.drivers.tcp import in_flight
 from tiamat.errors import AppError
+from tiamat.system.queues import readable
 from tiamat.system.scoreboard import CONNECTIONS, IN_FLIGHT, REQUESTS
 from tiamat.system.sockets import EXHAUSTED, Listener
 from tiamat.workers.tcp import TCPWorker
@@ -28,6 +29,8 @@ class Serving(Protocol):
     handled: int
     failure: BaseException | None
 
+    @property
+    def accepting(self) -> bool: ...
     @property
     def connections(self) -> int: ...
     @property
@@ -88,6 +91,9 @@ class ThreadWorker(TCPWorker):
         """Let it finish, up to the deadline."""
         serving.stop()
         self.tell_stop()
+        while serving.accepting and time.monotonic() < self.deadline():
+            time.sleep(MOMENT)
+            self.look(serving)
         self.close_listeners()
         while serving.connections and time.monotonic() < self.deadline():
             time.sleep(MOMENT)
@@ -132,6 +138,11 @@ class InThread:
         except BaseException as error:
             self.failure = error
         self.worker.wakeup.wake()
+
+    @property
+    def accepting(self) -> bool:
+        """Whether it may take another connection, though it was told to stop."""
+        return False
 
     @property
     def connections(self) -> int:
@@ -198,26 +209,34 @@ class SocketServer(InThread):
         self.server.socket.close()
         self.server.socket = listener.sock
         self.server.server_address = listener.address
-        self._finish = self.server.finish_request
-        self.server.finish_request = self._counted
-        if worker.security is not None:
-            self.server.get_request = self._secured
+        self.listener = listener
+        self._shut = self.server.shutdown_request
+        self._take = self.server.get_request
+        self.server.get_request = self._counted
+        self.server.shutdown_request = self._uncounted
         self._open = 0
         self._counting = threading.Lock()
 
-    def _secured(self) -> tuple[socket.socket, Any]:
-        sock, address = self.worker.listeners[0].sock.accept()
-        return self.worker.secured(sock), address
-
-    def _counted(self, *arguments: Any) -> None:
+    def _counted(self) -> tuple[Any, Any]:
+        """From when it is taken, not from when its thread begins."""
+        request, address = self._take()
         with self._counting:
             self.handled += 1
             self._open += 1
+        if not self.listener.takes_datagrams:
+            request = self.worker.secured(request)
+        return request, address
+
+    def _uncounted(self, request: Any) -> None:
         try:
-            self._finish(*arguments)
+            self._shut(request)
         finally:
             with self._counting:
                 self._open -= 1
+
+    @property
+    def accepting(self) -> bool:
+        return self.thread.is_alive()
 
     @property
     def connections(self) -> int:
@@ -225,6 +244,11 @@ class SocketServer(InThread):
 
     def serve(self) -> None:
         self.server.serve_forever(poll_interval=MOMENT)
+        self.server.timeout = 0
+        while self.worker.final and not self.listener.inherited:
+            if not readable(self.listener.fileno()):
+                break
+            self.server.handle_request()
 
     def stop(self) -> None:
         # Not at once where one connection is served at a time: then behind that.
@@ -252,6 +276,11 @@ class Handled:
         self._threads: set[threading.Thread] = set()
         self._accepting = True
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
+
+    @property
+    def accepting(self) -> bool:
+        """Not behind ``stop``."""
+        return False
 
     @property
     def connections(self) -> int:
