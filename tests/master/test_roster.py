@@ -173,6 +173,19 @@ def test_a_slot_that_has_its_next_worker_does_not_wait_for_it() -> None:
     assert 6 == roster.slots[0].failures
 
 
+def test_a_slot_that_is_wanted_no_more_waits_for_nobody() -> None:
+    """The server stops while a silent worker ends, and its replacement is told to."""
+    roster = serving(1)
+    roster.slots[0].failures = 5
+    silent = roster.members()[0]
+    roster.condemned(silent, 1.0)
+    settle(roster, 1.0)
+    roster.target = 0
+    settle(roster, 1.0)
+
+    assert 0.0 == roster.exited(silent, 1.0)
+
+
 def test_a_worker_that_was_to_go_is_no_failure() -> None:
     """Neither one that drains, nor one that was due and died before it was told."""
     roster = serving(2)

@@ -210,7 +210,7 @@ class Roster:
 
         Returns:
             How long its slot has to wait for the next one, in seconds; 0 also if
-            that is there already, since this one was condemned.
+            that is there already, since this one was condemned, or if none is wanted.
         """
         slot = self.slots[member.slot]
         lost = member.wanted
@@ -224,6 +224,8 @@ class Roster:
         if now - member.admitted_at > PROVEN:
             slot.failures = 0
         delay = slot.fail(now) if lost else 0.0
+        if slot.number >= self.target:
+            return 0.0
         return 0.0 if any(m.stays and not m.candidate for m in slot.members) else delay
 
     def forgive(self, now: float, gap: float) -> None:
