@@ -95,6 +95,16 @@ def to_syslog_address(value: object) -> str:
     return text
 
 
+def to_statsd_address(value: object) -> str | None:
+    """Where a statsd daemon is, or None."""
+    from tiamat.observe import statsd
+
+    text = to_text(value) if value is not None else ""
+    if text:
+        statsd.split(text)
+    return text or None
+
+
 def to_syslog_facility(value: object) -> str:
     """The name of a facility of syslog."""
     from tiamat.observe.syslog import FACILITIES
@@ -134,6 +144,7 @@ headers = Kind(to_headers, "DICT")
 mount = Kind(to_mount, "PATH")
 access_format = Kind(to_access_format, "FORMAT|json")
 syslog_address = Kind(to_syslog_address, "ADDRESS")
+statsd_address = Kind(to_statsd_address, "ADDRESS")
 syslog_facility = Kind(to_syslog_facility, "NAME")
 target = Kind(to_target, "PATH|URL")
 statuses = Kind(to_statuses, "STATUS,STATUS-STATUS")

@@ -7,12 +7,7 @@ done, instead of "unknown setting".
 
 from typing import Final
 
-FLAGS: Final[dict[str, tuple[str, ...]]] = {
-    "dogstatsd_tags": ("--dogstatsd-tags",),
-    "enable_backlog_metric": ("--enable-backlog-metric",),
-    "statsd_host": ("--statsd-host",),
-    "statsd_prefix": ("--statsd-prefix",),
-}
+FLAGS: Final[dict[str, tuple[str, ...]]] = {}
 
 NAMES: Final = {flag: name for name, flags in FLAGS.items() for flag in flags}
 

@@ -152,3 +152,31 @@ class Logs(Section):
         default=False,
         help="Whether the access log stays out of syslog.",
     )
+    statsd_host = Setting(
+        "--statsd-host",
+        type=http_kinds.statsd_address,
+        default=None,
+        help="""
+            A statsd daemon that gets figures: `HOST:PORT`, or `unix://PATH`.
+
+            metrics.md lists them. They need the default `logger_class`.
+        """,
+    )
+    statsd_prefix = Setting(
+        "--statsd-prefix",
+        type=kinds.text,
+        default="",
+        help="What stands before the names of those figures; a dot is added.",
+    )
+    dogstatsd_tags = Setting(
+        "--dogstatsd-tags",
+        type=kinds.text,
+        default="",
+        help="Tags of all those figures, as dogstatsd has them: `env:prod,site`.",
+    )
+    enable_backlog_metric = Setting(
+        "--enable-backlog-metric",
+        type=kinds.switch,
+        default=False,
+        help="Whether one of them is how many connections wait in the kernel.",
+    )

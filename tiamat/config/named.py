@@ -11,9 +11,14 @@ from tiamat.config.asgi import LOOPS
 from tiamat.config.protocols import PARSER_CLASSES
 from tiamat.errors import ConfigError
 
+OURS: Final = "tiamat.observe.log:Log"
+
 LOGGER_CLASSES: Final = dict.fromkeys(
-    ("simple", "gunicorn.glogging.Logger", "gunicorn.glogging:Logger"),
-    "tiamat.observe.log:Log",
+    (
+        *("simple", "gunicorn.glogging.Logger", "gunicorn.glogging:Logger"),
+        "gunicorn.instrument.statsd.Statsd",
+    ),
+    OURS,
 )
 """What a configuration calls gunicorn's own logger, which is ours here."""
 
@@ -82,6 +87,8 @@ def make_log(config: "Config", kind: Any) -> "Log":
             logconfig=logging_configuration(config),
             **({"syslog": wanted} if (wanted := syslog(config)) is not None else {}),
         )
+        if config.statsd_host and hasattr(kind, "statsd"):
+            log.statsd = statsd(config)  # type: ignore[attr-defined]
         return log
     try:
         log = make(config)
@@ -115,6 +122,22 @@ def syslog(config: "Config") -> "Syslog | None":
         f"gunicorn.{name.replace(':', '.')}",
         access=not config.disable_redirect_access_to_syslog,
     )
+
+
+def statsd(config: "Config") -> Any:
+    """
+    The way to the statsd daemon of the settings.
+
+    Raises:
+        ConfigError: its host is not known.
+    """
+    from tiamat.observe.statsd import Statsd
+
+    host = str(config.statsd_host)
+    try:
+        return Statsd(host, config.statsd_prefix, config.dogstatsd_tags)
+    except OSError as error:
+        config.refuse("statsd_host", f"has no address: {error.strerror}")
 
 
 def is_foreign(kind: Any) -> bool:
@@ -155,7 +178,10 @@ def logger_class(config: "Config") -> Any:
     kind = config.logger_class
     if not isinstance(kind, str):
         return kind
-    return imported(config, "logger_class", LOGGER_CLASSES.get(kind, kind))
+    kind = LOGGER_CLASSES.get(kind, kind)
+    if config.statsd_host and kind == OURS:
+        kind = "tiamat.observe.statsd_log:StatsdLog"
+    return imported(config, "logger_class", kind)
 
 
 def parser(config: "Config") -> Any:

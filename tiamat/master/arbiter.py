@@ -12,6 +12,7 @@ from tiamat.master import deaths
 from tiamat.master.control import Control
 from tiamat.master.crew import Crew
 from tiamat.master.delay import Delay
+from tiamat.master.gauges import Gauges
 from tiamat.master.handover import Handover
 from tiamat.master.helpers import Helper
 from tiamat.master.keeper import TURN_MESSAGES, Keeper
@@ -68,6 +69,7 @@ class Arbiter:
         handover: what USR2 has begun, if anything.
         crew: the helpers that the settings name.
         helper: what answers on ``status_bind``.
+        gauges: what a statsd daemon is told.
         delay: what TERM has begun, if it has to wait.
         post: what applications say to one another.
         proven: whether a worker has ever loaded the application.
@@ -88,6 +90,7 @@ class Arbiter:
         self.helper = Helper(self)
         self.crew = Crew(self)
         self.delay = Delay(self)
+        self.gauges = Gauges(self)
         self.post = PostOffice(self)
         self.inbox = Inbox()
         self.proven = False
@@ -152,6 +155,7 @@ class Arbiter:
             self.notices.look_after(monotonic())
             self.helper.look_after(monotonic())
             self.crew.look_after(monotonic())
+            self.gauges.look_after(monotonic())
         finally:  # whatever goes wrong there must not make us deaf
             for forked in self.wait():
                 self.listen(forked)
@@ -166,7 +170,7 @@ class Arbiter:
         self.keeper.exchange()
         others = (
             *(self.reload, self.handover, self.notices),
-            *(self.control, self.helper, self.crew, self.delay),
+            *(self.control, self.helper, self.crew, self.delay, self.gauges),
         )
         until = min([self.keeper.next_deadline(), *(one.deadline for one in others)])
         timeout = None if until == math.inf else max(0.0, until - monotonic())

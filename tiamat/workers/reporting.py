@@ -25,7 +25,7 @@ TAKEN_AT: Final = "tiamat.taken_at"
 
 def make_finished(worker: Worker) -> Finished | None:
     """What follows the last byte of a response: the access log, ``post_request``."""
-    access = make_access(worker)
+    access = counted(worker, make_access(worker))
     hook = worker.cfg.post_request
     if hook is None:
         return access
@@ -43,6 +43,27 @@ def make_finished(worker: Worker) -> Finished | None:
         if request is not None and environ is not None:
             seen = after(request, environ, response)
             worker.call_hook("post_request", worker, *seen)
+
+    return finished
+
+
+def counted(worker: Worker, access: Finished | None) -> Finished | None:
+    """Tell statsd of requests, too, if the log has that."""
+    statsd = getattr(worker.log, "statsd", None)
+    if statsd is None:
+        return access
+
+    def finished(
+        request: Request | None,
+        response: Response,
+        environ: Environ | None,
+        peer: tuple[str, str],
+        seconds: float,
+    ) -> None:
+        if request is not None:
+            statsd.request(response.status, seconds)
+        if access is not None:
+            access(request, response, environ, peer, seconds)
 
     return finished
 
