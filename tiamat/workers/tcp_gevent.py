@@ -8,6 +8,7 @@ from gevent import socket
 from tiamat.errors import AppError
 from tiamat.gateways import tcp
 from tiamat.observe.log import Log
+from tiamat.system.queues import readable
 from tiamat.workers.gevent import GeventWorker
 from tiamat.workers.tcp import WORDS
 from tiamat.workers.tcp_threads import InThread, Serving, ThreadWorker
@@ -101,6 +102,12 @@ class StreamServer(InThread):
 
     def stop(self) -> None:
         self.server.stop_accepting()
+        listener = self.worker.listeners[0]
+        while self.worker.final and not listener.inherited:
+            if not readable(listener.fileno()):
+                break
+            if taken := self.server.do_read():
+                self.server.do_handle(*taken)
 
     def end(self) -> None:
         self.server.stop(timeout=0)
