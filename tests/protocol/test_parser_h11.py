@@ -1,5 +1,7 @@
 """h11 behind the parser interface, by itself."""
 
+import itertools
+
 import pytest
 from protocol.wire import PARSERS, read
 
@@ -101,3 +103,21 @@ def test_several_messages_may_come_at_once() -> None:
     verdict = read(connection, [CHUNKED + b"1\r\na\r\n0\r\nX: y\r\n\r\n" + CHUNKED])
 
     assert [True, False] == [request.complete for request in verdict.requests]
+
+
+def test_chunk_extensions_are_those_of_the_other_parser() -> None:
+    """Both take, and both refuse, whatever could begin or end one in four bytes."""
+    for size in range(5):
+        for written in itertools.product(b';="a \\\t\x80', repeat=size):
+            line = b"1;" + bytes(written)
+            wire = CHUNKED + line + b"\r\nx\r\n0\r\n\r\n"
+            taken = {accepts(wire, name) for name in PARSERS}
+
+            assert 1 == len(taken), line
+
+
+def accepts(wire: bytes, parser: str) -> bool:
+    """Whether a request is complete."""
+    connection = Connection(Limits(), PARSERS[parser], Names("drop"))
+    connection.receive_data(wire)
+    return connection.error is None and connection.requests[0].complete

@@ -43,13 +43,15 @@ _LINE_BEGUN: Final = re.compile(
 )
 
 # RFC 9112, 7.1: chunk-size [ chunk-ext ] CRLF, without the "bad" whitespace that
-# it asks recipients to parse and that llhttp refuses.
+# it asks recipients to parse and that llhttp refuses. What llhttp takes beyond the
+# RFC in an extension, which nobody reads, is taken here, too: no name, a quoted
+# string behind a token. One reading is what counts.
 _TOKEN: Final = rb"[!#$%&'*+.^_`|~0-9A-Za-z-]"
 _QUOTED: Final = (
     rb'"(?:[\t\x20\x21\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t\x20-\x7e\x80-\xff])*"'
 )
 _CHUNK_LINE: Final = re.compile(
-    rb"([0-9A-Fa-f]+)(?:;%s*(?:=(?:%s|%s*))?)*\Z" % (_TOKEN, _QUOTED, _TOKEN)
+    rb"([0-9A-Fa-f]+)(?:;(?!\Z)%s*(?:=%s*(?:%s)?)?)*\Z" % (_TOKEN, _TOKEN, _QUOTED)
 )
 # How such a line may begin, so that nobody waits for the end of a wrong one.
 _CHUNK_BEGUN: Final = re.compile(
