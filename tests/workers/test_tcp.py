@@ -223,6 +223,7 @@ def test_datagrams_are_for_scripts(serve: Serve) -> None:
     assert "is for worker scripts only" in server.output
 
 
+@pytest.mark.soak
 @pytest.mark.parametrize("kind", ["socketservers", "gevents", "handlers", "streams"])
 def test_who_was_taken_before_a_stop_is_served(serve: Serve, kind: str) -> None:
     """Though nothing has begun to serve it: twenty come, and the server stops."""
