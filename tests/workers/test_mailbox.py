@@ -94,3 +94,26 @@ def test_an_iteration_ends_with_its_loop(one: Child) -> None:
 
     assert [1, 2] == asyncio.run(listen())
     assert not box.handlers
+
+
+def test_the_end_waits_for_who_is_giving(one: Child) -> None:
+    """What a thread has taken is not lost: here it needs our word to go on."""
+    box, taken = Mailbox(one.worker), list[object]()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def take(message: Received) -> None:
+        begun.set()
+        go_on.wait()
+        taken.append(message.data)
+
+    box.add(take, None)
+    box.put(Posted("", 1, 1))
+    box.deliver_in_thread()
+    begun.wait()
+    box.finish(0.0)
+
+    assert not taken
+    threading.Timer(0.05, go_on.set).start()
+    box.finish(60.0)
+
+    assert [1] == taken

@@ -160,7 +160,8 @@ class Worker(GunicornNames):
                 self.let_go_of_terminal()
                 self.row.accept(True)
                 self.run()
-                self.mailbox.deliver()  # what came in the last turn
+                left = self.deadline() - time.monotonic()
+                self.mailbox.finish(min(left, self.cfg.graceful_timeout))
             status = 0
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 0

@@ -7,6 +7,7 @@ the event loop. Nothing of it is on the way of a request.
 """
 
 import inspect
+import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -61,6 +62,7 @@ class Mailbox:
         self.orphaned: list[Callable[[], object]] = []
         self.coroutines: Callable[[Any], object] | None = None
         self._missed = 0
+        self._threaded = False
         self._delivering = unpatched("_thread", "allocate_lock")()
 
     def put(self, message: Posted | Missed) -> None:
@@ -121,6 +123,23 @@ class Mailbox:
                 "only under asgi and h11 may a coroutine function take messages"
             )
         self.handlers.append((topic, handler))
+
+    def deliver_in_thread(self) -> None:
+        """Give all that waits in a thread of its own, which ends with them."""
+        self._threaded = True
+        threading.Thread(target=self.deliver, name="worker-messages", daemon=True).start()
+
+    def finish(self, seconds: float) -> None:
+        """
+        Give what came last, before the process ends.
+
+        Args:
+            seconds: how long to wait for a thread that is giving meanwhile: what it
+                has taken is lost when the process ends under it.
+        """
+        if self._threaded and self._delivering.acquire(timeout=max(0.0, seconds)):
+            self._delivering.release()
+        self.deliver()
 
     async def stream(self, topic: str | None) -> AsyncIterator[Received]:
         """Messages as they come, on an event loop of whatever thread."""

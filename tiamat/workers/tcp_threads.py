@@ -107,9 +107,7 @@ class ThreadWorker(TCPWorker):
 
     def deliver(self) -> None:
         """In a thread that ends with them: the main thread looks after the others."""
-        threading.Thread(
-            target=self.mailbox.deliver, name="worker-messages", daemon=True
-        ).start()
+        self.mailbox.deliver_in_thread()
 
 
 class InThread:

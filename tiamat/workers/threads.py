@@ -2,7 +2,6 @@
 
 import select
 import sys
-import threading
 import traceback
 from operator import itemgetter
 from typing import ClassVar, Final
@@ -96,9 +95,7 @@ class ThreadsWorker(SyncWorker):
 
     def deliver(self) -> None:
         """In a thread that ends with them: the main thread looks after the others."""
-        threading.Thread(
-            target=self.mailbox.deliver, name="worker-messages", daemon=True
-        ).start()
+        self.mailbox.deliver_in_thread()
 
     def drain_pool(self, pool: Pool, watch: "Watch") -> None:
         """Finish what is here; whoever is stuck is left behind at the deadline."""
