@@ -127,7 +127,9 @@ class Mailbox:
     def deliver_in_thread(self) -> None:
         """Give all that waits in a thread of its own, which ends with them."""
         self._threaded = True
-        threading.Thread(target=self.deliver, name="worker-messages", daemon=True).start()
+        threading.Thread(
+            target=self.deliver, name="worker-messages", daemon=True
+        ).start()
 
     def finish(self, seconds: float) -> None:
         """
