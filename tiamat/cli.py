@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterator, Sequence
+from importlib import import_module
 from typing import Final
 
 from tiamat.config import Config, application
@@ -31,6 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def run(arguments: Sequence[str]) -> int:
     """Read the settings, and do what they ask for."""
+    import_module("tiamat.compat.shim").install()  # configuration files may need it
     config = Config.load(arguments, os.environ, start_directory())
     for warning in config.warnings:
         say("warning", warning)

@@ -1,6 +1,7 @@
 """A server in a program of the user's: ``tiamat.serve``."""
 
 import os
+from importlib import import_module
 from typing import Any
 
 from tiamat.cli import say
@@ -21,6 +22,7 @@ def serve(app: object, settings: dict[str, Any]) -> int:
     Raises:
         TiamatError: the server can't start; nothing is left behind.
     """
+    import_module("tiamat.compat.shim").install()
     named = isinstance(app, str)
     cwd = os.getcwd()
     if named:
