@@ -7,8 +7,7 @@ from typing import Any
 import pytest
 
 import tiamat
-from tiamat.config import Config, flags, later
-from tiamat.errors import ConfigError
+from tiamat.config import Config, flags
 
 
 def parse(*words: str, source: str = "") -> flags.Flags:
@@ -110,26 +109,13 @@ def test_a_flag_without_its_value_is_refused(
 
 
 def test_errors_name_the_variable_that_held_the_words(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """A flag in TIAMAT_CMD_ARGS is not looked for on the command line."""
-    monkeypatch.setitem(later.NAMES, "--teleport", "teleport")
     with pytest.raises(SystemExit):
         parse("--nope", source="TIAMAT_CMD_ARGS")
 
     assert "tiamat: error: TIAMAT_CMD_ARGS: there is no" in capsys.readouterr().err
-    with pytest.raises(ConfigError, match="TIAMAT_CMD_ARGS: --teleport is a gunicorn"):
-        parse("--teleport", source="TIAMAT_CMD_ARGS")
-
-
-@pytest.mark.parametrize("flag", sorted(later.NAMES))
-def test_a_flag_of_gunicorns_that_comes_later_is_recognised(flag: str) -> None:
-    """Who comes from gunicorn hears that we know, and that it is not done."""
-    known = f"{flag} is a gunicorn setting that Tiamat does not have yet; "
-    with pytest.raises(ConfigError) as caught:
-        parse(flag, "app:app")
-    assert str(caught.value).startswith(known)
-    assert str(caught.value) > known  # the cure
 
 
 def test_the_version_is_told(capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,11 +151,3 @@ def test_the_parser_keeps_the_master_small() -> None:
     )
 
     assert done.stdout == "False\n"
-
-
-def test_nothing_that_we_have_is_said_to_come_later() -> None:
-    """The list of what is missing shrinks with each setting that is made."""
-    ours = {flag for setting in Config.settings.values() for flag in setting.flags}
-
-    assert not set(Config.settings) & set(later.FLAGS)
-    assert not ours & set(later.NAMES)

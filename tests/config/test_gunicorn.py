@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import pytest
 
-from tiamat.config import Config, gunicorn, later
+from tiamat.config import Config, gunicorn
 
 PAGE = Path(__file__).parents[2] / "docs" / "migrating-from-gunicorn.md"
 
@@ -162,8 +162,7 @@ def test_every_setting_of_gunicorns_has_a_row() -> None:
 
     assert len(set(names)) == COUNT
     assert set(names) == set(gunicorn.rows())
-    assert set(names) <= set(Config.settings) | set(later.FLAGS)
-    assert not set(Config.settings) & set(later.FLAGS)
+    assert set(names) <= set(Config.settings)
 
 
 def test_every_row_has_a_verdict_and_a_sentence() -> None:
@@ -174,10 +173,9 @@ def test_every_row_has_a_verdict_and_a_sentence() -> None:
 
 
 def test_every_flag_of_gunicorns_is_known() -> None:
-    """Also those of settings that are not here yet."""
+    """Also those of settings without effect."""
     for name, flags, _ in theirs():
-        ours = Config.settings[name].flags if name in Config.settings else ()
-        assert set(flags) <= {*ours, *later.FLAGS.get(name, ())}, name
+        assert set(flags) <= set(Config.settings[name].flags), name
 
 
 @pytest.mark.parametrize("one", theirs(), ids=lambda one: one.name)
@@ -210,14 +208,3 @@ def test_the_table_in_the_manual_is_up_to_date() -> None:
 
     assert gunicorn.MARK in text
     assert gunicorn.page(text) == text
-
-
-def test_a_setting_that_is_not_here_yet_says_so(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Whatever its row will say once it is."""
-    monkeypatch.setitem(later.FLAGS, "bind", ("--bind",))
-    assert gunicorn.rows()["bind"] == gunicorn.Row("bind", "not here", "Not yet.")
-
-    monkeypatch.setitem(later.FATAL, "bind", "do without")
-    assert gunicorn.rows()["bind"].words == "Not yet; do without."

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tiamat.config import Config, later
+from tiamat.config import Config
 from tiamat.errors import ConfigError
 
 
@@ -144,20 +144,6 @@ def test_what_a_file_needs_for_itself_gets_none(tmp_path: Path, text: str) -> No
     """Imports, helpers, and settings switched off are no slips."""
     (tmp_path / "tiamat.conf.py").write_text(text)
 
-    assert load(tmp_path).warnings == []
-
-
-def test_what_is_not_here_yet_gets_a_warning_if_it_is_wanted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Switched off is what we do."""
-    monkeypatch.setitem(later.FLAGS, "teleport", ("--teleport",))
-    path = tmp_path / "gunicorn.conf.py"
-    path.write_text("teleport = True")
-    (warning,) = load(tmp_path).warnings
-    path.write_text("teleport = None")
-
-    assert "line 1: teleport is a gunicorn setting that Tiamat does not" in warning
     assert load(tmp_path).warnings == []
 
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any, Final, NoReturn
 
 import tiamat
-from tiamat.config import later
 from tiamat.config.setting import Kind, Setting
 from tiamat.errors import ConfigError
 
@@ -90,18 +89,14 @@ def parse(settings: Iterable[Setting[Any]], words: Sequence[str], source: str) -
         source: where they came from, for the errors; "" is the command line itself.
 
     Raises:
-        ConfigError: a flag of gunicorn's that we don't have.
         SystemExit: with status 2 on any other wrong usage, 0 after --help.
     """
     known = list(settings)
     parser = make_parser(known)
     parser.source = source
-    # Else one of gunicorn's would be taken for the beginning of a longer one of ours.
-    later_ones = [word for word in words if word.partition("=")[0] in later.NAMES]
-    words = completed(known, [word for word in words if word not in later_ones])
-    found, rest = parser.parse_known_args(words)
-    if later_ones or rest:
-        refuse(parser, [*later_ones, *rest])
+    found, rest = parser.parse_known_args(completed(known, list(words)))
+    if rest:
+        refuse(parser, rest)
     given = {setting.name: getattr(found, setting.name, None) for setting in known}
     return Flags(found.app, {k: v for k, v in given.items() if v is not None})
 
@@ -207,9 +202,6 @@ def refuse(parser: Parser, rest: Sequence[str]) -> NoReturn:
     """Tell what is wrong with the words that nothing was made of."""
     word = next((word for word in rest if word.startswith("-")), rest[0])
     flag = word.partition("=")[0]
-    if flag in later.NAMES:
-        where = f"{parser.source}: " if parser.source else ""
-        raise ConfigError(f"{where}{later.complaint(later.NAMES[flag], flag)}")
     if not flag.startswith("-"):
         parser.error(f"one application is enough: what is {word!r}?")
     if flag in UVICORNS:

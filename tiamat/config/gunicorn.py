@@ -12,7 +12,6 @@ import sys
 from dataclasses import dataclass
 from typing import Final
 
-from tiamat.config import later
 from tiamat.config.accepted import INSTEAD
 from tiamat.config.config import Config
 
@@ -185,8 +184,6 @@ LINE: Final = re.compile(
     r"^(\w+): (same|better|differs|not here)\.[ ]?(.*(?:\n  .*)*)", re.MULTILINE
 )
 
-NOT_YET: Final = "Not yet."
-
 MARK: Final = "<!-- What follows is made by `python -m tiamat.config.gunicorn`. -->\n"
 
 HEAD: Final = """
@@ -204,9 +201,6 @@ def rows() -> dict[str, Row]:
 
 def row(name: str, verdict: str, words: str) -> Row:
     """What there is to say of one, whatever stands in the table by hand."""
-    if name in later.FLAGS:
-        cure = later.FATAL.get(name, "")
-        return Row(name, "not here", f"Not yet; {cure}." if cure else NOT_YET)
     if verdict == "not here" and not words:
         instead = INSTEAD[name]
         words = f"{instead[0].upper()}{instead[1:]}."

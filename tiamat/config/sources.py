@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from tiamat.config import kinds, later
+from tiamat.config import kinds
 from tiamat.config.files import ConfigFile, read_config_file
 from tiamat.config.setting import Setting
 from tiamat.errors import ConfigError
@@ -174,13 +174,7 @@ class Sources:
     ) -> None:
         """Warn of a name that is no setting, if it looks as if it should be one."""
         value, where = file.names[name], file.origin(name)
-        if name in later.FLAGS:
-            if not value or (name in file.imported and callable(value)):
-                return  # switched off is what we do
-            if name in later.FATAL:
-                raise ConfigError(f"{where}: {later.complaint(name, name)}")
-            self.warnings.append(f"{where}: {name} {later.WORDS}; it has no effect")
-        elif not (name in file.imported or name in file.read or callable(value)):
+        if not (name in file.imported or name in file.read or callable(value)):
             import difflib  # seldom, and large
 
             near = difflib.get_close_matches(name.lower(), settings, 1, 0.75)
