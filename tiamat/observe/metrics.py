@@ -5,9 +5,9 @@ Imports prometheus-client, so nothing of the master does: the helper that answer
 ``status_bind`` has it, and ``tiamatctl``.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
-from typing import Any
+from typing import Any, Final, TypeVar
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import (
@@ -21,6 +21,63 @@ from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
 from tiamat.system.scoreboard import BOUNDS
+
+OF_REQUESTS: Final = (
+    ("tiamat_requests_in_flight", "Requests in the application.", "in_flight"),
+    (
+        "tiamat_oldest_request_seconds",
+        "For how long the oldest request has been in the application.",
+        "oldest",
+    ),
+    ("tiamat_connections", "Open connections.", "connections"),
+    (
+        "tiamat_queue_age_seconds",
+        "How long new connections wait in the kernel for a worker.",
+        "queue_age",
+    ),
+)
+
+OF_WORKERS: Final = (
+    (
+        "tiamat_busy_ratio",
+        "Of the workers that serve, how many have a request: 0 to 1.",
+        "busy",
+    ),
+    (
+        "tiamat_memory_bytes",
+        "Resident memory of all workers; what they share counts for each.",
+        "memory",
+    ),
+    (
+        "tiamat_memory_most_bytes",
+        "Resident memory of the worker that has most.",
+        "memory_most",
+    ),
+    ("tiamat_ready", "1 if /readyz says so: requests are served, and wanted.", "ready"),
+)
+
+OF_MASTER: Final = (
+    (
+        "tiamat_start_time_seconds",
+        "When the master began, in seconds since 1970.",
+        "began",
+    ),
+    ("tiamat_generation", "How many reloads, and 1.", "generation"),
+    ("tiamat_workers_target", "How many workers there shall be.", "target"),
+)
+
+ENDS: Final = (
+    ("tiamat_worker_ends", "Workers that ended.", "reason", "ends"),
+    ("tiamat_reloads", "Reloads.", "outcome", "reloads"),
+    (
+        "tiamat_helper_restarts",
+        "Processes of the setting helpers that were begun again.",
+        "name",
+        "helpers",
+    ),
+)
+
+_Family = TypeVar("_Family", CounterMetricFamily, GaugeMetricFamily)
 
 
 def exposed(figures: Mapping[str, Any], accept: str = "") -> tuple[bytes, str]:
@@ -53,7 +110,8 @@ class Collected(Collector):
     def requests(self) -> Iterator[Metric]:
         """What was answered, what is being answered, and what waits."""
         figures = self.figures
-        yield counter(
+        yield labelled(
+            CounterMetricFamily,
             "tiamat_requests",
             "Requests that were answered.",
             "status",
@@ -65,54 +123,20 @@ class Collected(Collector):
             buckets=buckets(figures["lengths"]),
             sum_value=figures["seconds"],
         )
-        yield GaugeMetricFamily(
-            "tiamat_requests_in_flight",
-            "Requests in the application.",
-            value=figures["in_flight"],
-        )
-        yield GaugeMetricFamily(
-            "tiamat_oldest_request_seconds",
-            "For how long the oldest request has been in the application.",
-            value=figures["oldest"],
-        )
-        yield GaugeMetricFamily(
-            "tiamat_connections", "Open connections.", value=figures["connections"]
-        )
         yield CounterMetricFamily(
             "tiamat_connections_turned_away",
             "Connections that were closed at once: limit_connections_per_ip.",
             value=figures["turned_away"],
         )
-        yield GaugeMetricFamily(
-            "tiamat_queue_age_seconds",
-            "How long new connections wait in the kernel for a worker.",
-            value=figures["queue_age"],
-        )
+        yield from gauges(OF_REQUESTS, figures)
 
     def workers(self) -> Iterator[Metric]:
         """How the workers are."""
         figures = self.figures
-        yield gauge("tiamat_workers", "Workers.", "state", figures["states"])
-        yield GaugeMetricFamily(
-            "tiamat_busy_ratio",
-            "Of the workers that serve, how many have a request: 0 to 1.",
-            value=figures["busy"],
+        yield labelled(
+            GaugeMetricFamily, "tiamat_workers", "Workers.", "state", figures["states"]
         )
-        yield GaugeMetricFamily(
-            "tiamat_memory_bytes",
-            "Resident memory of all workers; what they share counts for each.",
-            value=figures["memory"],
-        )
-        yield GaugeMetricFamily(
-            "tiamat_memory_most_bytes",
-            "Resident memory of the worker that has most.",
-            value=figures["memory_most"],
-        )
-        yield GaugeMetricFamily(
-            "tiamat_ready",
-            "1 if /readyz says so: requests are served, and wanted.",
-            value=figures["ready"],
-        )
+        yield from gauges(OF_WORKERS, figures)
 
     def of_master(self) -> Iterator[Metric]:
         """What the master knows; nothing as long as it has said nothing."""
@@ -120,55 +144,36 @@ class Collected(Collector):
         if not facts:
             return
         yield InfoMetricFamily("tiamat", "Tiamat.", value={"version": facts["version"]})
-        yield GaugeMetricFamily(
-            "tiamat_start_time_seconds",
-            "When the master began, in seconds since 1970.",
-            value=facts["began"],
-        )
-        yield GaugeMetricFamily(
-            "tiamat_generation", "How many reloads, and 1.", value=facts["generation"]
-        )
-        yield GaugeMetricFamily(
-            "tiamat_workers_target",
-            "How many workers there shall be.",
-            value=facts["target"],
-        )
-        yield gauge(
+        yield from gauges(OF_MASTER, facts)
+        yield labelled(
+            GaugeMetricFamily,
             "tiamat_backlog_connections",
             "Connections that wait in the kernel for a worker.",
             "listener",
             facts["backlog"],
         )
-        yield counter(
-            "tiamat_worker_ends", "Workers that ended.", "reason", facts["ends"]
-        )
-        yield counter("tiamat_reloads", "Reloads.", "outcome", facts["reloads"])
-        yield counter(
-            "tiamat_helper_restarts",
-            "Processes of the setting helpers that were begun again.",
-            "name",
-            facts.get("helpers", {}),
-        )
+        for name, text, label, figure in ENDS:
+            yield labelled(
+                CounterMetricFamily, name, text, label, facts.get(figure, {})
+            )
 
 
-def counter(
-    name: str, text: str, label: str, values: Mapping[str, float]
-) -> CounterMetricFamily:
-    """What only grows, by one label."""
-    family = CounterMetricFamily(name, text, labels=[label])
+def gauges(
+    rows: Iterable[tuple[str, str, str]], figures: Mapping[str, float]
+) -> Iterator[Metric]:
+    """What goes up and down: name, text, and the figure's own name."""
+    for name, text, figure in rows:
+        yield GaugeMetricFamily(name, text, value=figures[figure])
+
+
+def labelled(
+    family: type[_Family], name: str, text: str, label: str, values: Mapping[str, float]
+) -> _Family:
+    """A figure for each value of one label."""
+    made = family(name, text, labels=[label])
     for word, value in values.items():
-        family.add_metric([word], value)
-    return family
-
-
-def gauge(
-    name: str, text: str, label: str, values: Mapping[str, float]
-) -> GaugeMetricFamily:
-    """What goes up and down, by one label."""
-    family = GaugeMetricFamily(name, text, labels=[label])
-    for word, value in values.items():
-        family.add_metric([word], value)
-    return family
+        made.add_metric([word], value)
+    return made
 
 
 def buckets(lengths: list[int]) -> list[tuple[str, float]]:
