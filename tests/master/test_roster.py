@@ -59,6 +59,17 @@ def serving(target: int, now: float = 0.0) -> Roster:
     return roster
 
 
+def begin_roll(roster: Roster) -> Member:
+    """Reload up to the commit: the candidate is ready, and nobody has retired."""
+    roster.trying = True
+    settle(roster)
+    candidate = roster.candidate
+    assert candidate is not None
+    roster.ready(candidate, 1.0)
+    roster.commit(candidate)
+    return candidate
+
+
 def in_state(roster: Roster, state: State) -> list[Member]:
     """The members in a state."""
     return [member for member in roster.members() if member.state is state]
@@ -228,12 +239,7 @@ def test_a_reload_begins_with_one_candidate() -> None:
 def test_after_the_candidate_each_slot_gets_the_new_before_the_old_goes() -> None:
     """All slots serve at any time, and there is one process more than wanted."""
     roster = serving(2)
-    roster.trying = True
-    settle(roster)
-    candidate = roster.candidate
-    assert candidate is not None
-    roster.ready(candidate, 1.0)
-    roster.commit(candidate)
+    begin_roll(roster)
 
     assert ["admit 0 gen=2", "retire 0 gen=1: reload"] == settle(roster, 1.0)
 
@@ -260,12 +266,7 @@ def test_who_is_due_before_it_serves_makes_room_at_once() -> None:
     roster = serving(2)
     roster.max_surge = 2
     roster.slot(1).members[0].due = "max_requests"
-    roster.trying = True
-    settle(roster)
-    candidate = roster.candidate
-    assert candidate is not None
-    roster.ready(candidate, 1.0)
-    roster.commit(candidate)
+    begin_roll(roster)
     roster.max_surge = 1
     done = settle(roster, 1.0)
     for member in in_state(roster, State.DRAINING):
@@ -279,12 +280,7 @@ def test_who_is_due_before_it_serves_makes_room_at_once() -> None:
 def test_a_roll_is_complete_though_new_workers_are_due_again() -> None:
     """They have answered max_requests already, and serve until they are replaced."""
     roster = serving(2)
-    roster.trying = True
-    settle(roster)
-    candidate = roster.candidate
-    assert candidate is not None
-    roster.ready(candidate, 1.0)
-    roster.commit(candidate)
+    candidate = begin_roll(roster)
     settle(roster, 1.0)
     before = roster.complete
     candidate.due = "max_requests"
