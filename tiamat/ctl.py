@@ -9,7 +9,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from tiamat.master.answers import parameters
+from tiamat.master.answers import Parameter, parameters
 from tiamat.master.commands import COMMANDS
 from tiamat.system import private_socket
 from tiamat.tables import status_lines
@@ -85,17 +85,7 @@ def parser() -> argparse.ArgumentParser:
         # A default would undo what stands before the command.
         add_options(one, socket=argparse.SUPPRESS, json=argparse.SUPPRESS)
         for parameter in parameters(command):
-            if parameter.flag:
-                one.add_argument(
-                    f"--{parameter.name}", action="store_true", help=parameter.help
-                )
-            else:
-                one.add_argument(
-                    parameter.name,
-                    type=number_or_name if parameter.text else int,
-                    metavar=parameter.name.upper() + "|NAME" * parameter.text,
-                    help=parameter.help,
-                )
+            add_parameter(one, parameter)
     watch = commands.add_parser("top", help=TOP, description=TOP)
     add_options(watch, socket=argparse.SUPPRESS, json=argparse.SUPPRESS)
     watch.add_argument(
@@ -145,6 +135,19 @@ def add_options(
     to.add_argument(
         "--json", action="store_true", default=json, help="print data for programs"
     )
+
+
+def add_parameter(to: argparse.ArgumentParser, parameter: Parameter) -> None:
+    """What a command of the table takes."""
+    if parameter.flag:
+        to.add_argument(f"--{parameter.name}", action="store_true", help=parameter.help)
+    else:
+        to.add_argument(
+            parameter.name,
+            type=number_or_name if parameter.text else int,
+            metavar=parameter.name.upper() + "|NAME" * parameter.text,
+            help=parameter.help,
+        )
 
 
 def number_or_name(text: str) -> int | str:
