@@ -22,6 +22,7 @@ from tiamat.master.listeners import Listeners
 from tiamat.master.spawn import live
 from tiamat.system import process, signals
 from tiamat.system.channel import PATIENCE, Channel
+from tiamat.system.listener import Listener
 from tiamat.system.messages import (
     Accept,
     Fork,
@@ -31,7 +32,6 @@ from tiamat.system.messages import (
     Reopen,
     Spawned,
 )
-from tiamat.system.sockets import Listener
 from tiamat.system.unpatched import unpatched
 from tiamat.workers import signals as worker_signals
 from tiamat.workers.base import Worker

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tiamat.master.premises import Premises
     from tiamat.master.server import Server
     from tiamat.observe.log import Log
-    from tiamat.system.sockets import Listener
+    from tiamat.system.listener import Listener
     from tiamat.workers.base import Worker
 
 GRACE: Final = 0.5

@@ -8,7 +8,8 @@ from tiamat.config import Config, named
 from tiamat.errors import BindError
 from tiamat.system import backlog, sockets, systemd
 from tiamat.system.addresses import is_given, split_name
-from tiamat.system.sockets import AddressInUse, Listener
+from tiamat.system.listener import Listener, inode_of, shares_port
+from tiamat.system.sockets import AddressInUse
 
 BESIDE: Final = "#"
 """Stands in keys between an address and the slot of a further socket on it."""
@@ -54,7 +55,7 @@ class Listeners:
             listener.name = split_name(bind)[0]
             if not is_given(bind):
                 listener.inherited = False
-                listener.inode = sockets.inode_of(listener.path)
+                listener.inode = inode_of(listener.path)
             by_bind[bind] = listener
         return cls(by_bind, fixed=fixed)
 
@@ -119,7 +120,7 @@ class Listeners:
         connections in its queue while others serve, and none waits behind a busy
         worker. What is there stays, however many workers there are.
         """
-        if bind in self.by_bind or not sockets.shares_port(listener):
+        if bind in self.by_bind or not shares_port(listener):
             # None is added: if a reload failed, it would go with what it has got.
             return [key for key in self.by_bind if key.startswith(bind + BESIDE)]
         return [f"{bind}{BESIDE}{slot}" for slot in range(1, config.workers)]

@@ -20,7 +20,7 @@ from tiamat.system.systemd import Manager
 
 if TYPE_CHECKING:
     from tiamat.master.arbiter import Arbiter
-    from tiamat.system.sockets import Listener
+    from tiamat.system.listener import Listener
 
 EXTENSION: Final = 30.0
 """Seconds that we ask for at a time, while the service starts, reloads or stops."""

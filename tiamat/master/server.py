@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from tiamat.config import Config
     from tiamat.master.arbiter import Arbiter
     from tiamat.observe.log import Log
-    from tiamat.system.sockets import Listener
+    from tiamat.system.listener import Listener
 
 
 class Server:

@@ -1,7 +1,8 @@
 """
 Listeners: bound, inherited, and found in use.
 
-How an address is written: ``addresses``. Who uses one already: ``holders``.
+How an address is written: ``addresses``. What a listener is: ``listener``. Who uses
+an address already: ``holders``.
 """
 
 import contextlib
@@ -22,8 +23,7 @@ from tiamat.system.addresses import (
     split_name,
 )
 from tiamat.system.holders import holders, in_words, tcp_inodes, unix_inodes
-
-__all__ = ["EXHAUSTED", "AddressInUse", "Listener", "adopt", "listen", "parse_address"]
+from tiamat.system.listener import Listener, prepared
 
 EXHAUSTED: Final = frozenset((errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM))
 """accept() can't go on for want of something that others may give back."""
@@ -40,98 +40,6 @@ class AddressInUse(BindError):
     def __init__(self, text: str, pids: Sequence[int] = ()) -> None:
         super().__init__(text)
         self.pids = list(pids)
-
-
-class Listener:
-    """
-    A bound, listening, non-blocking socket, or one for datagrams.
-
-    Attributes:
-        sock: the socket.
-        address: what the kernel says it is bound to.
-        text: the address as we read it again: ``127.0.0.1:8000``, ``unix:/run/x``.
-        inherited: somebody else bound it, so its file is theirs to remove.
-        inode: device and inode of the file of a Unix socket that we bound.
-        name: of the descriptor, if who gave it had one for it; else nothing.
-        stored: whether systemd keeps it for our next start; then its file stays.
-    """
-
-    def __init__(self, sock: socket.socket, *, inherited: bool = False) -> None:
-        self.sock = sock
-        self.inherited = inherited
-        self.address = sock.getsockname()
-        self.text = address_text(sock)
-        self.inode = None if inherited else inode_of(self.path)
-        self.name = ""
-        self.stored = False
-
-    @property
-    def takes_datagrams(self) -> bool:
-        """Whether there are no connections on it."""
-        return self.sock.type == socket.SOCK_DGRAM
-
-    @property
-    def path(self) -> str | None:
-        """The file of a Unix socket; None for TCP and for abstract names."""
-        if self.sock.family != socket.AF_UNIX or not isinstance(self.address, str):
-            return None
-        return self.address or None
-
-    @property
-    def url(self) -> str:
-        """The address for people: ``http://127.0.0.1:8000``, ``unix:/run/x (name)``."""
-        return self.url_by("http")
-
-    def url_by(self, scheme: str) -> str:
-        """The same, with another scheme."""
-        has_one = self.text.startswith(("unix:", "udp://"))
-        url = self.text if has_one else f"{scheme}://{self.text}"
-        return f"{url} ({self.name})" if self.name else url
-
-    def fileno(self) -> int:
-        return self.sock.fileno()
-
-    def close(self) -> None:
-        """Close this process's copy; others that share the socket go on."""
-        self.sock.close()
-
-    def unlink(self) -> None:
-        """
-        Remove the file of a Unix socket, if it is still the one that we made.
-
-        Another server may have put its own there since.
-        """
-        if self.stored:
-            return
-        if self.path and self.inode and self.inode == inode_of(self.path):
-            with contextlib.suppress(OSError):
-                os.unlink(self.path)
-
-    def __repr__(self) -> str:
-        return f"<Listener {self.text}>"
-
-
-def address_text(sock: socket.socket) -> str:
-    """The address of *sock*, as ``parse_address`` would read it."""
-    name = sock.getsockname()
-    if sock.family == socket.AF_UNIX:
-        if isinstance(name, bytes):  # abstract
-            return "unix:@" + os.fsdecode(name[1:])
-        return f"unix:{name}"
-    host = f"[{name[0]}]" if ":" in name[0] else name[0]
-    scheme = "udp://" if sock.type == socket.SOCK_DGRAM else ""
-    return f"{scheme}{host}:{name[1]}"
-
-
-def inode_of(path: str | None) -> tuple[int, int] | None:
-    """Device and inode of *path*, or None."""
-    if path is None:
-        return None
-    try:
-        status = os.stat(path)
-    except OSError:
-        return None
-    return status.st_dev, status.st_ino
 
 
 def listen(
@@ -216,16 +124,6 @@ def is_bound(sock: socket.socket) -> bool:
     return isinstance(name, tuple) and bool(name[1])
 
 
-def prepared(sock: socket.socket, *, inherited: bool = False) -> Listener:
-    """A listener of *sock* with the options that every listener has."""
-    sock.setblocking(False)
-    sock.set_inheritable(False)
-    if sock.family != socket.AF_UNIX and sock.type == socket.SOCK_STREAM:
-        # Accepted sockets inherit it on Linux: no system call per connection.
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return Listener(sock, inherited=inherited)
-
-
 def listen_tcp(
     host: str, port: int, backlog: int, reuse_port: bool = False
 ) -> Listener:
@@ -264,8 +162,9 @@ def resolved(
     A socket for an address, and that as the system has it.
 
     Raises:
-        BindError: there is no such host.
+        BindError: there is no such host, or its addresses are not known here.
     """
+    text = written(host, port)
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             # As bytes: for a text Python loads what international names need.
@@ -274,12 +173,14 @@ def resolved(
             type=kind,
             flags=socket.AI_PASSIVE,
         )[0]
-    except socket.gaierror as error:
+        return socket.socket(family, kind, protocol), address
+    except (socket.gaierror, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
         raise BindError(
-            f"can't listen on {written(host, port)}: {host!r} is no address of this"
-            f" machine ({error.strerror})"
+            f"can't listen on {text}: {host!r} is no address of this machine ({why})"
         ) from None
-    return socket.socket(family, kind, protocol), address
+    except OSError as error:  # IPv6 may be switched off
+        raise tcp_error(error, text, port) from None
 
 
 def bind_tcp(sock: socket.socket, address: Any, backlog: int, reuse_port: bool) -> None:
@@ -293,13 +194,6 @@ def bind_tcp(sock: socket.socket, address: Any, backlog: int, reuse_port: bool) 
         sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
     sock.bind(address)
     sock.listen(backlog)
-
-
-def shares_port(listener: Listener) -> bool:
-    """Whether others may listen on its address."""
-    if listener.sock.family == socket.AF_UNIX:
-        return False
-    return bool(listener.sock.getsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT))
 
 
 def listen_beside(listener: Listener, backlog: int) -> Listener:
@@ -345,16 +239,22 @@ def listen_unix(
     before = os.umask(umask) if umask is not None else None
     try:
         sock.bind(path)
-        sock.listen(backlog)
-        if owner is not None and not path.startswith("\0"):
-            os.chown(path, *owner)
     except OSError as error:
         sock.close()
         raise unix_error(error, text, path) from None
     finally:
         if before is not None:
             os.umask(before)
-    return prepared(sock)
+    listener = prepared(sock)
+    try:
+        sock.listen(backlog)
+        if owner is not None and listener.path is not None:
+            os.chown(path, *owner)
+    except OSError as error:
+        listener.close()
+        listener.unlink()
+        raise unix_error(error, text, path) from None
+    return listener
 
 
 def unix_error(error: OSError, text: str, path: str) -> BindError:

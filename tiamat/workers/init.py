@@ -7,8 +7,8 @@ from typing import Protocol
 from tiamat.config import Config
 from tiamat.observe.log import Log
 from tiamat.system.channel import Channel
+from tiamat.system.listener import Listener
 from tiamat.system.scoreboard import Row
-from tiamat.system.sockets import Listener
 
 
 class Server(Protocol):

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from tiamat.config import Config
     from tiamat.observe.log import Log
     from tiamat.system.channel import Channel
-    from tiamat.system.sockets import Listener
+    from tiamat.system.listener import Listener
     from tiamat.types import Environ
 
 ANSWER: Final = 1.0

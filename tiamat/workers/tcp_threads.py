@@ -11,9 +11,10 @@ from typing import Any, Final, Protocol
 
 from tiamat.drivers.tcp import in_flight
 from tiamat.errors import AppError
+from tiamat.system.listener import Listener
 from tiamat.system.queues import readable
 from tiamat.system.scoreboard import CONNECTIONS, IN_FLIGHT, REQUESTS
-from tiamat.system.sockets import EXHAUSTED, Listener
+from tiamat.system.sockets import EXHAUSTED
 from tiamat.workers.tcp import TCPWorker
 
 BEAT: Final = 1.0
