@@ -1,6 +1,7 @@
 """A logger with gunicorn's contract that is none of ours, as our workers need it."""
 
 import logging
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from tiamat.observe.log import Log
@@ -16,14 +17,15 @@ class ForeignLogger(Log):
     Its handlers are its own: they may block, and it opens its files itself.
 
     Args:
-        kind: the class; it is called with the settings.
+        kind: the class; it is called with the settings as gunicorn has them.
         cfg: the settings.
     """
 
     takes_views = True
 
     def __init__(self, kind: Any, cfg: "Config") -> None:
-        self.inner = kind(cfg)
+        settings = import_module("tiamat.compat.gunicorn.config")
+        self.inner = kind(settings.Config.view(cfg))
         self.prepare()
         self.error_log = self.of_inner("error_log", "gunicorn.error")
         self.access_log = self.of_inner("access_log", "gunicorn.access")

@@ -73,6 +73,7 @@ class Logger(Log):
 
     names = ("gunicorn.error", "gunicorn.access")
     takes_views = True
+    LOG_LEVELS: ClassVar[dict[str, int]] = LOG_LEVELS
     loglevel: int = logging.INFO
     atoms_wrapper_class: ClassVar[Callable[[Mapping[str, Any]], Any]] = SafeAtoms
 
@@ -170,6 +171,21 @@ class Logger(Log):
         if log is self.access_log:
             self.access_sink = sink
         log.addHandler(SinkHandler(sink, fmt))
+
+    def _get_gunicorn_handler(self, log: logging.Logger) -> logging.Handler | None:
+        """What writes into the file that the settings name."""
+        return next((one for one in log.handlers if isinstance(one, SinkHandler)), None)
+
+    def _set_syslog_handler(
+        self, log: logging.Logger, cfg: "Config", fmt: str, name: str
+    ) -> None:
+        """Have *log* speak to the syslog daemon of the settings, if there is one."""
+        if (wanted := named.syslog(cfg)) is not None:
+            from tiamat.observe.syslog import SyslogHandler
+
+            handler = SyslogHandler(wanted, name, fmt)
+            log.addHandler(handler)
+            self.remote.append(handler)
 
     def _get_user(self, environ: Environ) -> str | None:
         return user_of(environ)
