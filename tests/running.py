@@ -74,7 +74,8 @@ class Server:
     The test listens and the server inherits the socket, so there is no port to
     guess and no start to wait for: a request that comes early waits in the backlog
     until a worker accepts it. With ``bind`` the server listens itself; "none" leaves
-    that to its configuration file. ``program`` is run instead of ``python -m tiamat``.
+    that to its configuration file. ``program`` is run instead of ``python -m tiamat``,
+    and what is in the directories of ``path`` can be imported, too.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class Server:
         bind: str = "",
         config: str = "",
         program: str = "",
+        path: str = "",
     ) -> None:
         self.directory = directory
         self.log_path = directory / "error.log"
@@ -112,7 +114,7 @@ class Server:
                 self.command,
                 pass_fds=fds,
                 cwd=directory,
-                env=environment(directory),
+                env=environment(directory, path),
                 stdout=output,
                 stderr=output,
                 start_new_session=True,  # so that all can be killed if a test fails
@@ -239,9 +241,9 @@ class Server:
                     raise AssertionError(f"{strange} in the log:\n{self.log}")
 
 
-def environment(directory: Path) -> dict[str, str]:
-    """The environment of a server: the applications can be imported."""
-    path = f"{directory}:{TESTS}"
+def environment(directory: Path, more: str = "") -> dict[str, str]:
+    """The environment of a server: the applications can be imported, and *more*."""
+    path = f"{directory}:{TESTS}:{more}".rstrip(":")
     ours = {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "PWD": str(directory)}
     return os.environ | ours
 

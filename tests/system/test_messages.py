@@ -23,6 +23,7 @@ from tiamat.system.messages import (
     NotSpawned,
     Post,
     Posted,
+    Pulse,
     Ready,
     Relieved,
     Reopen,
@@ -36,6 +37,7 @@ from tiamat.system.messages import (
 
 EXAMPLES: list[Message] = [
     Ready(),
+    Pulse(),
     Retiring("max_requests"),
     Stack('Thread 1:\n  File "app.py", line 2\n'),
     Failed(3, "ModuleNotFoundError: näme"),

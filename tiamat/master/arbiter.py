@@ -22,6 +22,7 @@ from tiamat.master.notices import Notices
 from tiamat.master.orders import ORDERS
 from tiamat.master.post import PostOffice
 from tiamat.master.premises import Premises
+from tiamat.master.pulse import TouchedFile
 from tiamat.master.reload import Reload
 from tiamat.master.roster import Roster
 from tiamat.master.server import Server
@@ -32,6 +33,7 @@ from tiamat.system.messages import (
     Checked,
     Failed,
     Post,
+    Pulse,
     Ready,
     Retiring,
     Stack,
@@ -99,6 +101,7 @@ class Arbiter:
         self.failure: TiamatError | None = None
         self.messages: dict[type, Callable[[Forked, Any], None]] = {
             Ready: self.worker_ready,
+            Pulse: self.worker_pulse,
             Retiring: self.worker_retiring,
             Failed: self.worker_failed,
             Stack: self.worker_stack,
@@ -289,6 +292,14 @@ class Arbiter:
             self.keeper.molds.send(Accept())
         if forked.member.candidate:
             self.reload.candidate_ready(forked, monotonic())
+
+    def worker_pulse(self, forked: "Forked", message: Pulse) -> None:
+        """A worker has a sign of life of its own."""
+        fds, forked.channel.descriptors = forked.channel.descriptors, []
+        if fds and forked.pulse is None:
+            forked.pulse = TouchedFile(fds.pop(), monotonic())
+        for fd in fds:
+            os.close(fd)
 
     def worker_retiring(self, forked: "Forked", message: Retiring) -> None:
         """A worker wants to be replaced."""

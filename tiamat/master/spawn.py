@@ -4,6 +4,7 @@ import os
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Final
 
 from tiamat.config import Config
@@ -11,6 +12,7 @@ from tiamat.errors import TiamatError
 from tiamat.master.listeners import Listeners
 from tiamat.master.member import Member, State
 from tiamat.master.post import Outbox
+from tiamat.master.pulse import TouchedFile
 from tiamat.master.server import Server
 from tiamat.system import process, signals
 from tiamat.system.channel import Channel
@@ -74,6 +76,7 @@ class Forked:
         failure: why it could not load the application, if it said so.
         deaf: whether its end of the channel is closed, or spoils it.
         outbox: messages of applications that wait for it.
+        pulse: the file that it touches to say that it lives, if it does it so.
     """
 
     worker: Worker
@@ -84,6 +87,7 @@ class Forked:
     failure: Failed | None = None
     deaf: bool = False
     outbox: Outbox = field(default_factory=Outbox)
+    pulse: TouchedFile | None = None
 
     def __str__(self) -> str:
         return self.member.name
@@ -98,6 +102,9 @@ class Forked:
 
     def exchange(self) -> None:
         """The roster gets the last sign of life, the scoreboard the state."""
+        if self.pulse is not None:  # a worker that knows nothing of its row
+            beat = self.pulse.heartbeat(monotonic())
+            self.row.times[HEARTBEAT] = max(self.row.times[HEARTBEAT], beat)
         self.member.heartbeat = self.row.times[HEARTBEAT]
         self.row.counts[STATE] = STATES.index(self.member.state)
 
@@ -124,6 +131,8 @@ class Forked:
         """Let go of what only the master has."""
         self.channel.close()
         os.close(self.stacks)
+        if self.pulse is not None:
+            self.pulse.close()
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,6 +30,15 @@ class Ready:
 
 
 @dataclass(frozen=True, slots=True)
+class Pulse:
+    """
+    The worker's sign of life is the time of a file, whose descriptor comes along.
+
+    It is of another make than ours, and does not know the scoreboard.
+    """
+
+
+@dataclass(frozen=True, slots=True)
 class Retiring:
     """The worker wants to be replaced; it serves until it gets ``Drain``."""
 
@@ -209,7 +218,9 @@ class Relieved:
     """The old master has no helpers of the settings any more."""
 
 
-FromWorker: TypeAlias = Ready | Retiring | Stack | Failed | Checked | Changed | Post
+FromWorker: TypeAlias = (
+    Ready | Pulse | Retiring | Stack | Failed | Checked | Changed | Post
+)
 ToWorker: TypeAlias = Accept | Check | Drain | Reopen | Dump | Posted | Missed
 OfMold: TypeAlias = Handed | Fork | Spawned | NotSpawned
 OfHelper: TypeAlias = Look | Facts

@@ -2,7 +2,8 @@
 How a process serves, and what ways there are.
 
 A worker class is named by one of ``ALIASES``, by ``module:Class``, or by an entry
-point of the group ``tiamat.workers`` that an installed package declares.
+point of the group ``tiamat.workers`` that an installed package declares. One that was
+written for gunicorn is named likewise, its entry points are of ``gunicorn.workers``.
 """
 
 from importlib import import_module
@@ -80,7 +81,7 @@ def load_worker_class(name: object, threads: int = 1) -> type["Worker"]:
         # has dropped privileges may not read our files.
         find("threads" if threads > 1 else "sync")
         name = AUTO
-    kind = find(name) if isinstance(name, str) else name
+    kind = find(name) if isinstance(name, str) else of_class(name)
     if threads > 1 and path_of(kind) == OURS["sync"]:
         kind = find("threads")
     if not (isinstance(kind, type) and issubclass(kind, Worker)):
@@ -97,10 +98,21 @@ def path_of(kind: object) -> str:
     return f"{getattr(kind, '__module__', '')}:{getattr(kind, '__name__', '')}"
 
 
+def of_class(kind: object) -> object:
+    """The class itself; ours in the place of gunicorn's, and what drives others."""
+    from tiamat.workers.foreigners import is_foreign, stand_in
+
+    path = f"{getattr(kind, '__module__', '')}.{getattr(kind, '__name__', '')}"
+    name = foreign.ours_for(path.removeprefix("tiamat.compat."))
+    if name:
+        return find(name)
+    return stand_in(kind) if is_foreign(kind) else kind
+
+
 def find(name: str) -> object:
     """What stands under a name."""
     name = foreign.ours_for(name) or name
-    path = ALIASES.get(name) or entry_point(name)
+    path = ALIASES.get(name) or entry_point(name) or foreign_entry_point(name)
     if not path:
         refuse_strangers(name)
         path = name
@@ -112,6 +124,10 @@ def find(name: str) -> object:
             f"worker_class {name!r} is not known; there is {', '.join(names())},"
             " or write module:Class"
         )
+    if is_foreign_path(path):
+        from tiamat.workers.foreigners import stand_in
+
+        return stand_in(path)
     try:
         return getattr(import_module(module), attribute)
     except AttributeError:
@@ -122,6 +138,24 @@ def find(name: str) -> object:
         raise ConfigError(
             f"worker_class {name!r} can't be imported: {missing(module, error)}"
         ) from error
+
+
+def is_foreign_path(path: str) -> bool:
+    """Whether a class of gunicorn's contract stands there, which is ours to drive."""
+    if path.startswith("tiamat."):
+        return False
+    from tiamat.workers.foreigners import whose
+
+    return whose(path) == "foreign"
+
+
+def foreign_entry_point(name: str) -> str:
+    """What an installed package declares under this name for gunicorn, or nothing."""
+    if name in STRANGERS:
+        return ""
+    from tiamat.workers import foreigners
+
+    return foreigners.entry_point(name)
 
 
 def missing(module: str, error: Exception) -> str:
@@ -143,6 +177,8 @@ def refuse_strangers(name: str) -> None:
         ConfigError: it is the name of a worker of gunicorn's, or of uvicorn's.
     """
     if not name.startswith(STRANGERS):
+        return
+    if name.startswith("uvicorn") and foreign.has_uvicorn(name.replace(":", ".")):
         return
     cure = next((ours for word, ours in CURES.items() if word in name), "asgi")
     raise ConfigError(

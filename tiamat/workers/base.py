@@ -17,7 +17,7 @@ import random
 import select
 import time
 from types import FrameType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from tiamat.config import Config, application
 from tiamat.errors import AppError, TiamatError
@@ -74,7 +74,7 @@ class Worker(GunicornNames):
         wakeup: readable when ``handle_wakeup`` shall be called.
     """
 
-    interfaces: ClassVar[tuple[Literal["wsgi", "asgi"], ...]] = ("wsgi",)
+    interfaces: ClassVar[tuple[interface.Interface, ...]] = ("wsgi",)
     watched: ClassVar[bool] = False
     patches: ClassVar[bool] = False
 
