@@ -69,6 +69,8 @@ def test_requirements_are_words_or_numbers(value: object, number: int) -> None:
         ({"certfile": "a", "dev_tls": True}, "and certfile: one of them is enough"),
         ({"redirect_http": True}, "has no effect without TLS; set certfile"),
         ({"ca_certs": "a"}, "has no effect without TLS; set certfile"),
+        ({"status_bind": "tls://a:1"}, "never has TLS"),
+        ({"bind": ["tls://a:1"]}, "has no certificate; set certfile"),
         ({"certfile": []}, "names no certificate"),
         ({"certfile": {}}, "names no certificate"),
         ({"certfile": [("a", "b", "c")]}, "that is no pair"),

@@ -29,7 +29,10 @@ def make_opener(
 ) -> Opener:
     """What a worker makes of its settings."""
     networks = Networks(["127.0.0.1"] if admits is None else admits)
-    make = partial(Preface, BEGINNINGS["auto"])
+
+    def make(secure: bool) -> Preface:
+        return Preface(BEGINNINGS["auto"], looks=secure)
+
     return Opener(
         LOG, timeout, make, admits=[("proxy_allow_ips", networks.has)], behind=behind
     )

@@ -2,7 +2,6 @@
 
 import logging
 import socket
-from functools import partial
 from typing import Any
 
 import pytest
@@ -24,7 +23,7 @@ def app(environ: dict[str, Any], start_response: Any) -> list[bytes]:
 def looking(server: Running, *, redirect: bool) -> Running:
     """Have a loop that runs look for them."""
     behind = server.service.environs.behind
-    opener = Opener(LOG, 20.0, partial(Preface, None, looks=True), behind=behind)
+    opener = Opener(LOG, 20.0, lambda secure: Preface(None, looks=True), behind=behind)
     opener.plain = PlainHTTP(server.service, redirect=redirect).begin
     server.service.opener = opener
     return server

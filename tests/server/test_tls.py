@@ -5,6 +5,7 @@ import http.client
 import io
 import json
 import os
+import signal
 import socket
 import ssl
 import subprocess
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from authority import Authority, make_authority, rest
+from conftest import Serve
 from kinds import KINDS
 from programs import need
 from running import LIMIT, Server
@@ -264,3 +266,30 @@ def run(command: list[str], text: str = "") -> str:
         command, input=text, capture_output=True, text=True, timeout=LIMIT, check=False
     )
     return done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_address_may_stay_without_tls(
+    serve: Serve, authority: Authority, kind: str
+) -> None:
+    """Beside others that have it; also after a reload."""
+    cert = authority.issue("localhost", file=f"beside-{kind}.pem")
+    server = serve(
+        *flags(kind, f"--certfile={cert}", "--bind=web=plain://127.0.0.1:0")
+    )
+    port = int(server.wait_for_log(r"http://127.0.0.1:(\d+) \(web\)")[1])
+
+    assert ["http", "https"] == both(server, authority, port)
+    server.signal(signal.SIGHUP)
+    server.wait_for_log("every worker is of generation 2")
+    assert ["http", "https"] == both(server, authority, port)
+
+
+def both(server: Server, authority: Authority, port: int) -> list[str]:
+    """What the application is told of either address."""
+    plain = socket.create_connection(("127.0.0.1", port), timeout=LIMIT)
+    plain.sendall(LAST % b"told")
+    with plain, authority.connect(server.address) as sock:
+        answers = rest(plain), ask(sock, LAST % b"told")
+    told = [json.loads(unframed(answer)) for answer in answers]
+    return [one.get("scheme") or one["wsgi.url_scheme"] for one in told]

@@ -2,7 +2,14 @@
 
 import pytest
 
-from tiamat.system.addresses import Descriptor, Place, Tcp, Unix, parse_address
+from tiamat.system.addresses import (
+    Descriptor,
+    Place,
+    Tcp,
+    Unix,
+    parse_address,
+    split_tls,
+)
 
 
 @pytest.mark.parametrize(
@@ -21,6 +28,9 @@ from tiamat.system.addresses import Descriptor, Place, Tcp, Unix, parse_address
         ("unix:x.sock", Unix("x.sock")),
         ("unix:@name", Unix("\0name")),
         ("fd://3", Descriptor(3)),
+        ("tls://[::1]:9000", Tcp("::1", 9000)),
+        ("web=plain://unix:x.sock", Unix("x.sock")),
+        ("plain://fd://3", Descriptor(3)),
     ],
 )
 def test_an_address_is_read(text: str, place: Place) -> None:
@@ -48,6 +58,7 @@ def test_an_address_is_read(text: str, place: Place) -> None:
         ("unix:/" + "x" * 200, "the path has 201 bytes"),
         ("fd://x", "'x' is no descriptor"),
         ("fd://", "'' is no descriptor"),
+        ("tls://udp://localhost:53", "no TLS for datagrams"),
         ("http://localhost:80", "in brackets|no host|no port"),
     ],
 )
@@ -55,3 +66,20 @@ def test_a_wrong_address_says_what_to_write(text: str, complaint: str) -> None:
     """The error of each common slip names the cure."""
     with pytest.raises(ValueError, match=complaint):
         parse_address(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "tls", "rest"),
+    [
+        ("tls://a:1", True, "a:1"),
+        ("PLAIN://a:1", False, "a:1"),
+        ("smtps=tls://a:1", True, "a:1"),
+        ("tcp://a:1", None, "tcp://a:1"),
+        ("a:1", None, "a:1"),
+    ],
+)
+def test_an_address_may_say_whether_it_has_tls(
+    text: str, tls: bool | None, rest: str
+) -> None:
+    """Else the settings do, for all of them."""
+    assert (tls, rest) == split_tls(text)

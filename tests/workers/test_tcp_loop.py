@@ -3,6 +3,7 @@
 import socket
 from pathlib import Path
 
+import pytest
 from authority import make_authority
 from conftest import Serve
 from running import LIMIT
@@ -78,6 +79,23 @@ def test_every_kind_may_have_tls(serve: Serve, tmp_path: Path) -> None:
                 sock.sendall(b"secret\n")
 
                 assert b"secret\n" == sock.recv(100)
+
+
+@pytest.mark.parametrize("kind", ["streams", "handlers"])
+def test_an_address_may_stay_without_tls(
+    serve: Serve, tmp_path: Path, kind: str
+) -> None:
+    """Beside one that has it."""
+    cert = make_authority(tmp_path).issue("localhost")
+    server = serve(
+        *(f"apps.servers.kinds:{kind}", "-k", "tcp", f"--certfile={cert}"),
+        "--bind=plain=plain://127.0.0.1:0",
+    )
+    port = int(server.wait_for_log(r"tcp://127.0.0.1:(\d+) \(plain\)")[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=LIMIT) as sock:
+        sock.sendall(b"one\n")
+
+        assert b"one\n" == sock.recv(100)
 
 
 def test_workers_are_recycled_by_connections(serve: Serve) -> None:

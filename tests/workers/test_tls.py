@@ -18,7 +18,7 @@ LOG: Any = logging.getLogger("tests.tls")
 
 def test_without_certificates_there_is_none() -> None:
     """And nothing of TLS is loaded by a worker that does without."""
-    assert make_security(Config(), LOG) is None
+    assert make_security(Config(), LOG, ()) is None
     code = "import sys, tiamat.workers.threads; print('ssl' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
     assert b"False" == done.stdout.strip()
@@ -27,7 +27,7 @@ def test_without_certificates_there_is_none() -> None:
 def test_settings_become_a_context(tmp_path: Path) -> None:
     """Whose files are looked at again."""
     cert = str(make_authority(tmp_path).issue("localhost"))
-    made = make_security(Config(certfile=cert, suppress_ragged_eofs=False), LOG)
+    made = make_security(Config(certfile=cert, suppress_ragged_eofs=False), LOG, ())
 
     assert made is not None
     assert not made.ragged
@@ -36,4 +36,4 @@ def test_settings_become_a_context(tmp_path: Path) -> None:
 def test_broken_files_are_an_error() -> None:
     """Never plain text."""
     with pytest.raises(TLSError, match="certfile /nowhere"):
-        make_security(Config(certfile="/nowhere"), LOG)
+        make_security(Config(certfile="/nowhere"), LOG, ())

@@ -18,7 +18,8 @@ class Listening(Section):
 
             `HOST:PORT`, `HOST` (port 8000), `:PORT` (every IPv4 address),
             `[v6]:PORT`, `unix:PATH`, `unix:@NAME` (Linux's abstract names) or
-            `fd://N` (a descriptor that is open already). Port 0 lets the system
+            `fd://N` (a descriptor that is open already); `plain://` before it: no
+            TLS on this one, `tls://`: not without certificates. Port 0 lets the system
             choose; the log says which. For [worker scripts](raw-tcp.md) there are
             `udp://HOST:PORT` and names, `smtp=0.0.0.0:25`; in a file also
             `bind = {"smtp": "0.0.0.0:25"}`.

@@ -7,6 +7,7 @@ from tiamat.config import kinds
 from tiamat.config.code import hook
 from tiamat.config.kinds import article, to_bool, to_count, to_text
 from tiamat.config.setting import Kind, Section, Setting
+from tiamat.system.addresses import split_tls
 
 if TYPE_CHECKING:
     from tiamat.config.config import Config
@@ -187,7 +188,7 @@ class TLS(Section):
 
     @property
     def is_ssl(self) -> bool:
-        """Whether every address of ``bind`` speaks TLS."""
+        """Whether the addresses of ``bind`` speak TLS; but ``plain://``."""
         return bool(self.certfile or self.keyfile or self.ssl_context or self.dev_tls)
 
     @property
@@ -237,6 +238,11 @@ def finish(config: "Config") -> None:
     for name in ("cert_reqs", "ca_certs", "redirect_http", "keyfile_password"):
         if config.values[name] and not config.is_ssl:
             config.refuse(name, "has no effect without TLS; set certfile")
+    if split_tls(config.status_bind or "")[0]:
+        config.refuse("status_bind", "never has TLS")
+    for bind in config.bind:
+        if split_tls(bind)[0] and not config.is_ssl:
+            config.refuse("bind", f"{bind!r} has no certificate; set certfile")
     if config.ssl_version is not None:
         where = config.origin("ssl_version")
         config.warnings.append(

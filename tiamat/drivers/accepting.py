@@ -72,10 +72,14 @@ class Acceptor:
         # Not what a patched process makes of it: that would wait in its own way.
         self._make_socket: type[socket.socket] = unpatched("socket", "socket")
 
+    def _secures(self, listener: socket.socket) -> bool:
+        security = self.service.security
+        return security is not None and security.secures(listener)
+
     def _base(self, sock: socket.socket) -> Environ:
         name = sock.getsockname()
         host, port = name[:2] if isinstance(name, tuple) else ("localhost", "")
-        secure = self.service.security is not None
+        secure = self._secures(sock)
         scheme = "https" if secure else "http"
         base = self.service.environs.base(host, str(port), scheme)
         if secure:
@@ -148,7 +152,8 @@ class Acceptor:
             if opener is None:
                 self.begin(sock, address, base)
             else:
-                Opening(self, opener, sock, address, base).begin()
+                secure = "HTTPS" in base
+                Opening(self, opener, sock, address, base, secure=secure).begin()
         except Exception as error:
             self._failed(sock, error)
         return True

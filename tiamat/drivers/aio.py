@@ -140,7 +140,7 @@ class AioServer:
         self.had_enough: Callable[[], object] = lambda: None
         self.spawn = make_spawn(loop)
         self.acceptor = AioAcceptor(
-            listeners, service, loop, self.connections, partial(self._kind(), self)
+            listeners, service, loop, self.connections, self._maker()
         )
         self.acceptor.arrived = self._look_whether_empty
         self.acceptor.joins = self.opened
@@ -156,13 +156,13 @@ class AioServer:
 
     # Accepting
 
-    def _kind(self) -> type[AioConnection]:
-        """The class of connections."""
+    def _maker(self) -> "Callable[[Scope, Any], AioConnection]":
+        """What makes connections."""
         if self.service.security is None:
-            return AioConnection
-        from tiamat.drivers.aio_tls import SecureAioConnection
+            return partial(AioConnection, self)
+        from tiamat.drivers.aio_tls import connect
 
-        return SecureAioConnection
+        return partial(connect, self)
 
     def accept(self) -> None:
         """

@@ -19,6 +19,7 @@ from typing import Any, Protocol
 from tiamat.drivers.crowd import Crowd
 from tiamat.drivers.opening import Opener, Opening
 from tiamat.drivers.service import ASGIService
+from tiamat.gateways.tls import has_tls
 from tiamat.system import backlog
 from tiamat.system.sockets import EXHAUSTED
 from tiamat.types import Scope
@@ -155,7 +156,7 @@ class AioAcceptor:
                 return
             make = partial(placed, make, sock)
         arriving = asyncio.ensure_future(
-            self._loop.connect_accepted_socket(make, sock, **self._tls()),
+            self._loop.connect_accepted_socket(make, sock, **self._tls(base)),
             loop=self._loop,
         )
         self.arriving[arriving] = Arriving(sock)
@@ -167,7 +168,8 @@ class AioAcceptor:
 
     def open(self, opener: Opener, sock: socket.socket, name: Any, base: Scope) -> None:
         """Look at the first bytes of an accepted socket, before it is served."""
-        Opening(self, opener, sock, name, base).begin()
+        secure = has_tls(base)
+        Opening(self, opener, sock, name, base, secure=secure).begin()
 
     def wait_for(self, opening: Opening) -> None:
         """Have it look again when more has come."""
@@ -185,10 +187,10 @@ class AioAcceptor:
             self._loop.remove_reader(opening.fileno)
             self.leaves(opening)
 
-    def _tls(self) -> dict[str, Any]:
+    def _tls(self, base: Scope) -> dict[str, Any]:
         """What the loop has to know of TLS."""
         security = self._service.security
-        if security is None:
+        if security is None or not has_tls(base):
             return {}
         return {
             "ssl": security.context,

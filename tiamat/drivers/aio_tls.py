@@ -6,12 +6,22 @@ A client that ends its side of TLS has ended both: the loop sends nothing behind
 
 import asyncio
 import os
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.drivers.aio_connection import AioConnection
 from tiamat.gateways.asgi import Disconnected
+from tiamat.gateways.tls import has_tls
+
+if TYPE_CHECKING:
+    from tiamat.drivers.aio import AioServer
+    from tiamat.types import Scope
 
 _PART: Final = 65536  # bytes that are read of a file at a time
+
+
+def connect(server: "AioServer", base: "Scope", name: Any) -> AioConnection:
+    """A connection: with TLS, if that is spoken on its listener."""
+    return (SecureAioConnection if has_tls(base) else AioConnection)(server, base, name)
 
 
 class SecureAioConnection(AioConnection):

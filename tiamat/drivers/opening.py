@@ -39,7 +39,7 @@ class Opener:
     Args:
         log: Who hears of connections that are refused.
         timeout: Seconds that an opening may take.
-        make: A new preface, for each of them.
+        make: A new preface for each of them; called with whether it may begin TLS.
         admits: Whether a peer may open one at all, by its address; each with the name
             of its setting, for the log.
         behind: Makes the base of a connection with a PROXY header.
@@ -53,7 +53,7 @@ class Opener:
         self,
         log: Log,
         timeout: float,
-        make: "Callable[[], Preface]",
+        make: "Callable[[bool], Preface]",
         *,
         admits: Sequence[tuple[str, Callable[[str], bool]]] = (),
         behind: Behind,
@@ -87,6 +87,7 @@ class Opening:
     Args:
         owner: The loop, which waits for it and goes on with it.
         opener: What it has in common with others.
+        secure: Whether TLS is spoken on its listener.
 
     Attributes:
         sock: It doesn't block.
@@ -110,6 +111,8 @@ class Opening:
         sock: socket.socket,
         address: Address,
         base: Base,
+        *,
+        secure: bool = False,
     ) -> None:
         self._owner = owner
         self.opener = opener
@@ -117,7 +120,7 @@ class Opening:
         self.fileno = sock.fileno()
         self.address = address
         self.base = base
-        self.preface = opener.make()
+        self.preface = opener.make(secure)
         self.deadline = time.monotonic() + opener.timeout
         self.over = False
 

@@ -1,7 +1,7 @@
 """TLS as the connections of one worker have it; its files are read again."""
 
 import ssl
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.drivers.tls import TLSSocket
@@ -27,6 +27,7 @@ class Security:
         files: That are read for it; the first is the certificate.
         log: What is wrong with new ones.
         ragged: Whether a client that goes without a word has just ended.
+        plain: The descriptors of the listeners that have no TLS.
 
     Attributes:
         context: Of the connections that come; those that are here keep theirs.
@@ -39,11 +40,13 @@ class Security:
         log: Any,
         *,
         ragged: bool = True,
+        plain: Collection[int] = (),
     ) -> None:
         self._load = load
         self._files = list(files)
         self._log = log
         self.ragged = ragged
+        self._plain = frozenset(plain)
         self._seen = self._loaded = signature(self._files)
         self._look_at = 0.0
         self.context = self._made()
@@ -124,6 +127,10 @@ class Security:
         return {**base, "extensions": extensions}
 
     # Connections
+
+    def secures(self, listener: Any) -> bool:
+        """Whether those that are accepted on this socket have TLS."""
+        return listener.fileno() not in self._plain
 
     def connect(
         self, kind: Callable[..., "EventedConnection"]

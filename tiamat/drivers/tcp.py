@@ -29,6 +29,7 @@ class Security(Protocol):
     @property
     def context(self) -> "ssl.SSLContext": ...
     def look(self, now: float, /) -> object: ...
+    def secures(self, listener: socket.socket, /) -> bool: ...
 
 
 def stream_protocol(
@@ -135,7 +136,7 @@ class Protocols:
             return False
         sock.setblocking(False)
         self.handled += 1
-        self._start(self._connect(sock))
+        self._start(self._connect(sock, self._context_of(listener)))
         return True
 
     def take_all(self, listeners: Sequence[socket.socket]) -> None:
@@ -144,9 +145,15 @@ class Protocols:
             while self.take(listener):
                 pass
 
-    async def _connect(self, sock: socket.socket) -> None:
+    def _context_of(self, listener: socket.socket) -> "ssl.SSLContext | None":
         security = self._security
-        context = None if security is None else security.context
+        if security is None or not security.secures(listener):
+            return None
+        return security.context
+
+    async def _connect(
+        self, sock: socket.socket, context: "ssl.SSLContext | None"
+    ) -> None:
         try:
             made = await self._loop.connect_accepted_socket(
                 self._make, sock, ssl=context

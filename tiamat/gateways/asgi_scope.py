@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_to_bytes
 
+from tiamat.gateways.tls import marked
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.forwarded import Trust
 from tiamat.protocol.request import Request
@@ -72,7 +73,7 @@ class Scopes:
             "query_string": b"",
             "headers": [],
             "state": {},
-            "extensions": _EXTENSIONS,
+            "extensions": marked(_EXTENSIONS) if scheme == "https" else _EXTENSIONS,
         }
 
     def behind(self, base: Scope, header: "ProxyHeader") -> Scope:

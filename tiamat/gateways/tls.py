@@ -1,9 +1,9 @@
 """What applications are told of TLS: variables of WSGI, an extension of ASGI."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
-from tiamat.types import Environ, TLSDetails
+from tiamat.types import Environ, Scope, TLSDetails
 
 _VERSIONS: Final = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 
@@ -39,6 +39,16 @@ def variables(details: TLSDetails) -> Environ:
         found["SSL_CLIENT_CERT"] = details.client_chain[0]
         found["SSL_CLIENT_S_DN"] = details.client_name or ""
     return found
+
+
+def marked(extensions: Mapping[str, Any]) -> dict[str, Any]:
+    """The extensions of a listener with TLS, before a handshake has filled them in."""
+    return {**extensions, "tls": {}}
+
+
+def has_tls(base: Scope) -> bool:
+    """Whether what scopes on a listener have in common is of one with TLS."""
+    return "tls" in base["extensions"]
 
 
 def extension(details: TLSDetails) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from typing import Final
 from tiamat.config import Config, named
 from tiamat.errors import BindError
 from tiamat.system import backlog, sockets, systemd
-from tiamat.system.addresses import is_given, split_name
+from tiamat.system.addresses import is_given
 from tiamat.system.listener import Listener, inode_of, shares_port
 from tiamat.system.sockets import AddressInUse
 
@@ -52,7 +52,7 @@ class Listeners:
         by_bind = {}
         for bind, fd in fds.items():
             listener = sockets.adopt(fd)
-            listener.name = split_name(bind)[0]
+            listener.mark(bind)
             if not is_given(bind):
                 listener.inherited = False
                 listener.inode = inode_of(listener.path)
@@ -105,6 +105,7 @@ class Listeners:
                     other = self.by_bind.get(key)
                     if other is None:
                         other = sockets.listen_beside(listener, config.backlog)
+                        other.mark(bind)
                         bound.by_bind[key] = other
                     by_bind[key] = other
         except BaseException:

@@ -4,7 +4,9 @@ Addresses in text.
 An address is written as ``HOST:PORT``, ``HOST``, ``:PORT``, ``[v6]:PORT``,
 ``unix:PATH``, ``unix:@NAME`` (Linux's abstract names, which leave no file behind)
 or ``fd://N`` (a descriptor that somebody else has bound); for datagrams as
-``udp://HOST:PORT``. Before any of them may stand a name for it: ``smtp=0.0.0.0:25``.
+``udp://HOST:PORT``. Before any of them may stand ``tls://`` or ``plain://``, which
+says whether there is TLS on it, and a name for it: ``smtp=0.0.0.0:25``,
+``smtps=tls://0.0.0.0:465``.
 """
 
 import os
@@ -51,6 +53,9 @@ class Descriptor:
 
 Place: TypeAlias = Tcp | Udp | Unix | Descriptor
 
+_TLS: Final = {"tls": True, "plain": False}
+"""Whether there is TLS on an address, by what stands before it."""
+
 _NAMED: Final = re.compile(r"([A-Za-z][\w-]*)=(.+)", re.DOTALL)
 
 
@@ -60,9 +65,16 @@ def split_name(text: str) -> tuple[str, str]:
     return (named[1], named[2].strip()) if named else ("", text.strip())
 
 
+def split_tls(text: str) -> tuple[bool | None, str]:
+    """Whether an address is to have TLS, None where nothing is said; and the rest."""
+    scheme, mark, rest = split_name(text)[1].partition("://")
+    tls = _TLS.get(scheme.lower()) if mark else None
+    return tls, split_name(text)[1] if tls is None else rest
+
+
 def is_given(text: str) -> bool:
     """Whether it is a descriptor, which somebody else has bound."""
-    return split_name(text)[1].startswith("fd://")
+    return split_tls(text)[1].startswith("fd://")
 
 
 def parse_address(text: str) -> Place:
@@ -72,7 +84,9 @@ def parse_address(text: str) -> Place:
     Raises:
         ValueError: with what is wrong and what to write, as half a sentence.
     """
-    text = split_name(text)[1]
+    tls, text = split_tls(text)
+    if tls and text.startswith("udp://"):
+        raise ValueError("there is no TLS for datagrams")
     if text.startswith("unix:"):
         return parse_unix(text.removeprefix("unix:"))
     if text.startswith("fd://"):

@@ -8,6 +8,8 @@ import contextlib
 import os
 import socket
 
+from tiamat.system.addresses import split_name, split_tls
+
 
 class Listener:
     """
@@ -20,6 +22,7 @@ class Listener:
         inherited: somebody else bound it, so its file is theirs to remove.
         inode: device and inode of the file of a Unix socket that we bound.
         name: of the descriptor, if who gave it had one for it; else nothing.
+        plain: whether it has no TLS, although others may.
         stored: whether systemd keeps it for our next start; then its file stays.
     """
 
@@ -30,7 +33,13 @@ class Listener:
         self.text = address_text(sock)
         self.inode = None if inherited else inode_of(self.path)
         self.name = ""
+        self.plain = False
         self.stored = False
+
+    def mark(self, bind: str) -> None:
+        """Note what the address says of it as it was written: its name, and TLS."""
+        self.name = split_name(bind)[0]
+        self.plain = split_tls(bind)[0] is False
 
     @property
     def takes_datagrams(self) -> bool:
@@ -50,7 +59,9 @@ class Listener:
         return self.url_by("http")
 
     def url_by(self, scheme: str) -> str:
-        """The same, with another scheme."""
+        """The same, with another scheme, if it may be https."""
+        if self.plain and scheme == "https":
+            scheme = "http"
         has_one = self.text.startswith(("unix:", "udp://"))
         url = self.text if has_one else f"{scheme}://{self.text}"
         return f"{url} ({self.name})" if self.name else url

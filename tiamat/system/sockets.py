@@ -20,7 +20,6 @@ from tiamat.system.addresses import (
     Udp,
     Unix,
     parse_address,
-    split_name,
 )
 from tiamat.system.holders import holders, in_words, tcp_inodes, unix_inodes
 from tiamat.system.listener import Listener, prepared
@@ -78,7 +77,7 @@ def listen(
                     listeners.append(listen_tcp(host, port, backlog, reuse_port))
                 case Udp(host, port):
                     listeners.append(bind_udp(host, port))
-            listeners[-1].name = split_name(text)[0]
+            listeners[-1].mark(text)
     except BaseException:
         for listener in listeners:
             listener.close()

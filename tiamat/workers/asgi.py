@@ -16,6 +16,7 @@ from tiamat.drivers.service import ASGIService, Timeouts, over_http
 from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.lifespan import Lifespan
 from tiamat.system.scoreboard import CONNECTIONS, IN_FLIGHT, REQUESTS, SECONDS
+from tiamat.system.listener import Listener
 from tiamat.workers.base import Worker
 from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.reporting import make_pre_request
@@ -86,10 +87,9 @@ class ASGIWorker(Worker):
         timeouts: Timeouts = parts["timeouts"]
         timeouts.slow = self.slow
         timeouts.request = cfg.request_timeout or FOREVER
-        scheme = "http" if self.security is None else "https"
         bases = {
-            listener.sock.fileno(): scopes.base(server_of(listener.sock), scheme)
-            for listener in self.listeners
+            one.fileno(): scopes.base(server_of(one.sock), self.scheme_of(one))
+            for one in self.listeners
         }
         service = ASGIService(gateway=gateway, bases=bases, **parts)
         take_plain(service, cfg)
@@ -99,6 +99,11 @@ class ASGIWorker(Worker):
             )
         self._add_websockets(service)
         return service
+
+    def scheme_of(self, listener: Listener) -> str:
+        """What is spoken on one of the listeners."""
+        security = self.security
+        return "https" if security and security.secures(listener) else "http"
 
     def _add_websockets(self, service: ASGIService) -> None:
         """Without the library a site still serves HTTP, also who asks for more."""

@@ -217,7 +217,7 @@ class Worker(GunicornNames):
             TLSError: one of them can't be used.
         """
         cfg = self.cfg
-        self.security = make_security(cfg, self.log)
+        self.security = make_security(cfg, self.log, self.listeners)
         process.set_privileges(cfg.user, cfg.group, initgroups=cfg.initgroups)
         process.set_title(f"tiamat: {self.name} [{cfg.proc_name or cfg.app}]")
         random.seed()  # else every worker throws the same dice

@@ -27,6 +27,7 @@ class RunConfig:
         worker: what an application may ask of it: messages, for example.
         logger: the error log.
         stopping: set when the server shall finish and go.
+        plain: the names of those sockets that are to have no TLS.
         tls: the context of the settings for servers that accept by themselves; None
             without certificates. Protocols, handlers and socketservers need it not.
     """
@@ -43,6 +44,11 @@ class RunConfig:
         self.worker = CurrentWorker(worker)
         self.logger: Log = worker.log
         self.stopping = threading.Event()
+        self.plain = frozenset(
+            listener.name or listener.text
+            for listener in worker.listeners
+            if worker.security is None or listener.plain
+        )
         self.tls = worker.security and worker.security.context
         self._on_stop: list[Callable[[], object]] = []
 

@@ -2,7 +2,6 @@
 
 import resource
 import time
-from functools import partial
 from typing import Any, Final, cast
 
 from tiamat.config import Config, named
@@ -104,7 +103,7 @@ def make_opener(worker: Worker, behind: Behind) -> Opener | None:
     return Opener(
         worker.log,
         cfg.header_timeout or FOREVER,
-        partial(Preface, BEGINNINGS.get(cfg.proxy_protocol), looks=cfg.is_ssl),
+        lambda secure: Preface(BEGINNINGS.get(cfg.proxy_protocol), looks=secure),
         admits=admits,
         behind=behind,
     )

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Final
 from tiamat.config import application
 from tiamat.errors import AppError, StartupError
 from tiamat.gateways import interface, loader, tcp
+from tiamat.system.listener import Listener
 from tiamat.workers import load_worker_class
 from tiamat.workers.base import Worker
 from tiamat.workers.script import RunConfig
@@ -96,15 +97,16 @@ class TCPWorker(Worker):
         if self.slot == 0:  # one line per generation
             self.log.info("%s serves %s", self, WORDS[self.kind])
 
-    def secured(self, sock: socket.socket) -> socket.socket:
+    def secured(self, sock: socket.socket, listener: Listener) -> socket.socket:
         """
-        An accepted socket, behind TLS if the settings ask for that.
+        An accepted socket, behind TLS if that is spoken on its listener.
 
         The handshake is made when it is first read or written, by who does that.
         """
-        if self.security is None:
+        security = self.security
+        if security is None or not security.secures(listener):
             return sock
-        return self.security.context.wrap_socket(
+        return security.context.wrap_socket(
             sock, server_side=True, do_handshake_on_connect=False
         )
 

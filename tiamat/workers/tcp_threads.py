@@ -223,7 +223,7 @@ class SocketServer(InThread):
             self.handled += 1
             self._open += 1
         if not self.listener.takes_datagrams:
-            request = self.worker.secured(request)
+            request = self.worker.secured(request, self.listener)
         return request, address
 
     def _uncounted(self, request: Any) -> None:
@@ -335,16 +335,16 @@ class Handled:
         sock.setblocking(True)
         self.handled += 1
         thread = threading.Thread(
-            target=self._serve, args=(sock, address), name=f"connection-{self.handled}"
+            target=self._serve, args=(sock, address, listener), name=f"connection-{self.handled}"
         )
         thread.daemon = True
         self._threads.add(thread)
         thread.start()
         return True
 
-    def _serve(self, sock: socket.socket, address: object) -> None:
+    def _serve(self, sock: socket.socket, address: object, listener: Listener) -> None:
         try:
-            sock = self.worker.secured(sock)
+            sock = self.worker.secured(sock, listener)
             self.worker.made(sock, address)
         except OSError as error:  # it went away
             self.worker.log.debug("a connection failed: %s", error)

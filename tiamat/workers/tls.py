@@ -1,17 +1,26 @@
 """From settings to TLS: read before a worker gives up its privileges."""
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from tiamat.config import Config
 from tiamat.observe.log import Log
+from tiamat.system.listener import Listener
 
 if TYPE_CHECKING:  # loads ssl, which a plain worker does without
     from tiamat.drivers.security import Security
 
 
-def make_security(cfg: Config, log: Log) -> "Security | None":
+def make_security(
+    cfg: Config, log: Log, listeners: Iterable[Listener]
+) -> "Security | None":
     """
     What the connections of a worker need for TLS; None if they are to have none.
+
+    Args:
+        cfg: whether they have, and by which files.
+        log: what is wrong with new files.
+        listeners: some of them may have none all the same.
 
     Raises:
         TLSError: a file can't be used.
@@ -30,4 +39,5 @@ def make_security(cfg: Config, log: Log) -> "Security | None":
         cfg.tls_files,
         log,
         ragged=cfg.suppress_ragged_eofs,
+        plain=[one.fileno() for one in listeners if one.plain],
     )
