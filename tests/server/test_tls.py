@@ -274,9 +274,7 @@ def test_an_address_may_stay_without_tls(
 ) -> None:
     """Beside others that have it; also after a reload."""
     cert = authority.issue("localhost", file=f"beside-{kind}.pem")
-    server = serve(
-        *flags(kind, f"--certfile={cert}", "--bind=web=plain://127.0.0.1:0")
-    )
+    server = serve(*flags(kind, f"--certfile={cert}", "--bind=web=plain://127.0.0.1:0"))
     port = int(server.wait_for_log(r"http://127.0.0.1:(\d+) \(web\)")[1])
 
     assert ["http", "https"] == both(server, authority, port)

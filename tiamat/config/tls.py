@@ -238,14 +238,24 @@ def finish(config: "Config") -> None:
     for name in ("cert_reqs", "ca_certs", "redirect_http", "keyfile_password"):
         if config.values[name] and not config.is_ssl:
             config.refuse(name, "has no effect without TLS; set certfile")
-    if split_tls(config.status_bind or "")[0]:
-        config.refuse("status_bind", "never has TLS")
-    for bind in config.bind:
-        if split_tls(bind)[0] and not config.is_ssl:
-            config.refuse("bind", f"{bind!r} has no certificate; set certfile")
+    check_addresses(config)
     if config.ssl_version is not None:
         where = config.origin("ssl_version")
         config.warnings.append(
             f"{where}: ssl_version has no effect: TLS 1.2 is the least; the hook"
             " ssl_context may ask for more"
         )
+
+
+def check_addresses(config: "Config") -> None:
+    """
+    An address with ``tls://`` has TLS.
+
+    Raises:
+        ConfigError: it can't have.
+    """
+    if split_tls(config.status_bind or "")[0]:
+        config.refuse("status_bind", "never has TLS")
+    for bind in config.bind:
+        if split_tls(bind)[0] and not config.is_ssl:
+            config.refuse("bind", f"{bind!r} has no certificate; set certfile")

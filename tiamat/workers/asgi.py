@@ -15,8 +15,8 @@ from tiamat.drivers.overload import busy_asgi
 from tiamat.drivers.service import ASGIService, Timeouts, over_http
 from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.lifespan import Lifespan
-from tiamat.system.scoreboard import CONNECTIONS, IN_FLIGHT, REQUESTS, SECONDS
 from tiamat.system.listener import Listener
+from tiamat.system.scoreboard import CONNECTIONS, IN_FLIGHT, REQUESTS, SECONDS
 from tiamat.workers.base import Worker
 from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.reporting import make_pre_request

@@ -335,7 +335,9 @@ class Handled:
         sock.setblocking(True)
         self.handled += 1
         thread = threading.Thread(
-            target=self._serve, args=(sock, address, listener), name=f"connection-{self.handled}"
+            target=self._serve,
+            args=(sock, address, listener),
+            name=f"connection-{self.handled}",
         )
         thread.daemon = True
         self._threads.add(thread)
