@@ -44,6 +44,7 @@ class Authority:
         cert = self.ca.issue_cert(*names)
         crt, key = (self.directory / f"{file}.{kind}" for kind in ("crt", "key"))
         cert.cert_chain_pems[0].write_to_path(crt)
+        key.touch(0o600)  # whoever may not read it can not do so for a moment either
         cert.private_key_pem.write_to_path(key)
         return crt, key
 

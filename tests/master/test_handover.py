@@ -343,9 +343,9 @@ def test_a_new_master_that_does_not_come_to_serve_is_ended(
     """The old one has served all the time."""
     (tmp_path / "server-0").mkdir()
     (tmp_path / "server-0" / "sitecustomize.py").write_text(
-        "import tiamat.master.handover as h\nh.LIMIT = 0.1\n"
+        "import tiamat.master.handover as h\nh.LIMIT = 1.1 - 60\n"
     )
-    server = auto("--boot-timeout=1")
+    server = auto("--boot-timeout=60")  # and LIMIT on top: 1.1 s
     workers = server.workers()
     server.config_path.write_text("import time\ntime.sleep(600)\n")
     usr2(server)

@@ -273,13 +273,11 @@ def test_keys_are_read_by_root(serve: Serve, tmp_path: Path) -> None:
 def look_at_keys(serve: Serve, authority: Authority) -> None:
     """Start with a key that only root may read, change it, and reload."""
     cert, key = authority.pair("localhost")
-    key.chmod(0o600)
     server = serve(
         *flags("sync", f"--certfile={cert}", f"--keyfile={key}", "--user=nobody")
     )
     assert {"localhost"} == name_shown(authority, server, "localhost")
     authority.pair("localhost", "new.example")
-    key.chmod(0o600)
     server.wait_for_log(r"is kept: keyfile .*server\.key: Permission denied")
     server.expect("the certificate in use is kept")
     assert {"localhost"} == name_shown(authority, server, "localhost")

@@ -550,10 +550,11 @@ def test_a_load_that_hangs_is_ended_with_its_stack(start: Start) -> None:
     """
     boot_timeout is for molds too; a reload ends there.
     """
-    server = serving(start("sync", "--boot-timeout=1"))
+    server = serving(start())
     server.expect("SIGKILL")
     before = children(server.pid)
     write(server, "import time\ntime.sleep(1000)  # here\n")
+    server.config_path.write_text("boot_timeout = 1\n")
     server.signal(signal.SIGHUP)
     server.wait_for_log(r"mold gen=2 pid=\d+ did not boot in .* \(boot_timeout=1\)")
     server.wait_for_log("reload refused, going on as before: boot failed")
