@@ -42,6 +42,7 @@ class Setting(metaclass=SettingMeta):
     Attributes:
         raw: what somebody said for the value; ``UNSAID`` if nobody did.
         config: our settings that it shows, if it does.
+        reads: what makes a value of the text of a flag, instead of ``type``.
     """
 
     name: ClassVar[str | None] = None
@@ -58,6 +59,7 @@ class Setting(metaclass=SettingMeta):
     const: ClassVar[Any] = None
     order: ClassVar[int] = 0
     UNSAID: ClassVar[object] = object()
+    reads: ClassVar[Any] = None
 
     raw: Any = UNSAID
     config: "OurConfig | None" = None
@@ -118,7 +120,7 @@ class Setting(metaclass=SettingMeta):
         options = {
             "dest": self.name,
             "action": self.action or "store",
-            "type": self.type if callable(self.type) else str,
+            "type": self.reads or (self.type if callable(self.type) else str),
             "help": (self.short or "").replace("%", "%%"),
             "metavar": self.meta,
             "nargs": self.nargs,
@@ -139,7 +141,9 @@ class Setting(metaclass=SettingMeta):
 
 
 class Known(Setting):
-    """One of our settings."""
+    """One of our settings; it reads texts by our rules."""
+
+    reads = str
 
     def __init__(self) -> None:
         self.kept = copy.copy(self.default)
@@ -161,6 +165,7 @@ def known(section: str, origin: OurSetting[Any]) -> Any:
         "section": section,
         "cli": list(origin.flags) or None,
         "validator": origin.kind.convert,
+        "type": callable if callable(usual) else whole(origin.default),
         "meta": origin.kind.metavar or None,
         "action": action,
         "nargs": "?" if origin.kind.bare else None,
@@ -168,4 +173,11 @@ def known(section: str, origin: OurSetting[Any]) -> Any:
         "default": staticmethod(usual) if callable(usual) else usual,
         "desc": origin.help,
     }
+    if callable(usual):
+        attributes[origin.name] = usual
     return SettingMeta(settings.class_name(origin.name), (Known,), attributes)
+
+
+def whole(value: Any) -> Any:
+    """The type of whole numbers, if it is one; gunicorn's times are."""
+    return int if isinstance(value, int | float) and value is not bool(value) else None

@@ -54,6 +54,7 @@ CLASSES: Final = {
     "threads": "WorkerThreads",
     "check_config": "ConfigCheck",
     "raw_env": "Env",
+    "http_parser": "HttpParser",
     "secure_scheme_headers": "SecureSchemeHeader",
     "forwarded_allow_ips": "ForwardedAllowIPS",
     "accesslog": "AccessLog",

@@ -78,7 +78,14 @@ class Reloader(ReloaderBase):
 
 
 class InotifyReloader(Reloader):
-    """The same."""
+    """The same, under the other name."""
+
+    def __init__(
+        self,
+        extra_files: Iterable[str] | None = None,
+        callback: Callable[[str], object] | None = None,
+    ) -> None:
+        super().__init__(extra_files, callback=callback)
 
 
 preferred_reloader = Reloader

@@ -104,6 +104,9 @@ class UnixSocket(BaseSocket):
 
     FAMILY = socket.AF_UNIX
 
+    def __init__(self, addr: Any, conf: Any, log: Any, fd: Any = None) -> None:
+        super().__init__(addr, conf, log, fd)
+
     def __str__(self) -> str:
         return f"unix:{self.cfg_addr}"
 

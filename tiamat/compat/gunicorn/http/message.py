@@ -29,17 +29,22 @@ class Message:
         peer_addr: who is at the other end; ``remote_addr`` is the same.
     """
 
-    must_close = False
-    trailers: tuple[tuple[str, str], ...] = ()
+    must_close: bool = False
 
     def __init__(self, cfg: Any, unreader: Any, peer_addr: Any) -> None:
         self.cfg = cfg
         self.unreader = unreader
-        self.parse(unreader, peer_addr)
+        self.peer_addr = self.remote_addr = peer_addr
+        self.trailers: list[tuple[str, str]] = []
+        self.parse(unreader)
 
-    def parse(self, unreader: Any, peer_addr: Any) -> None:
+    def parse(self, unreader: Any) -> None:
         """Read it."""
         raise NotImplementedError
+
+    def should_close(self) -> bool:
+        """Whether the connection ends behind it."""
+        return self.must_close
 
     def force_close(self) -> None:
         """Have the connection end behind it."""
@@ -68,7 +73,7 @@ class Request(Message, RequestView):
         self.req_number = req_number
         Message.__init__(self, cfg, unreader, peer_addr)
 
-    def parse(self, unreader: Any, peer_addr: Any) -> None:
+    def parse(self, unreader: Any) -> None:
         """Read it, up to its body."""
         if unreader.http is None:
             unreader.http = connection(self.cfg)
@@ -81,6 +86,7 @@ class Request(Message, RequestView):
             self.more()
         request = http.requests.pop(0)
         http.resume()
+        peer_addr = self.peer_addr
         host, port = peer_addr if isinstance(peer_addr, tuple) else ("", 0)
         file = Body(StreamedInput(request, self.more))
         about = {
