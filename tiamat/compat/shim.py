@@ -145,6 +145,16 @@ def install(force: bool = False) -> None:
     put(ROOT)
 
 
+def hand_over() -> None:
+    """
+    Have ``gunicorn`` be ours: for a package of that name that is nothing itself.
+
+    It calls this while it is loaded; the import goes on with what stands in its place.
+    """
+    sys.modules[NAME] = import_module(OURS)
+    put(PARTS)
+
+
 def put(finder: Root | Parts) -> None:
     """Have it asked before the path is looked at, behind all who watch imports."""
     if finder not in sys.meta_path:
