@@ -19,9 +19,9 @@ from importlib import import_module
 from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
-from tiamat.compat.foreign_config import ForeignConfig
 from tiamat.compat.foreign_socket import ForeignSocket
 from tiamat.compat.foreign_views import ForeignApp, log_for
+from tiamat.compat.gunicorn.config import Config
 from tiamat.errors import ConfigError, StartupError, TiamatError
 from tiamat.gateways.loader import reason, without_ours
 from tiamat.system import process
@@ -104,7 +104,7 @@ class ForeignWorker(Worker):
         """
         import_module("tiamat.compat.shim").install()
         kind = self.load_kind()
-        cfg = ForeignConfig(self.cfg)
+        cfg = Config.view(self.cfg)
         log = log_for(self.log, self.cfg)
         if hasattr(kind, "setup"):
             kind.setup()

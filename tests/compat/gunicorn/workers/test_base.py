@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tiamat.compat.foreign_config import ForeignConfig
+from tiamat.compat.gunicorn.config import Config as View
 from tiamat.compat.gunicorn.workers.base import Worker, status_of
 from tiamat.config import Config
 from tiamat.observe.log import Log
@@ -16,7 +16,7 @@ from tiamat.observe.log import Log
 
 def worker(**settings: Any) -> Worker:
     """One with these settings."""
-    cfg = ForeignConfig(Config(**settings))
+    cfg = View.view(Config(**settings))
     made = Worker(3, 4711, [], None, 15, cfg, Log())
     made.tmp.close()
     return made
