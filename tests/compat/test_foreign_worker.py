@@ -142,7 +142,7 @@ def test_a_reload_loses_nothing(plain: Serve) -> None:
     server = plain("--workers=2")
     with Load(server.address) as load:
         server.signal(signal.SIGHUP)
-        server.wait_for_log("reload: committed|gen=2 pid=\\d+ serves", times=2)
+        server.wait_for_log("gen=2 pid=\\d+ serves", times=2)
         load.wait_for_requests()
 
     assert [] == load.losses
@@ -181,7 +181,9 @@ def test_a_reload_to_what_can_not_serve_is_rolled_back(plain: Serve) -> None:
     assert pid == server.get().text
 
 
-@pytest.mark.parametrize("number", [signal.SIGQUIT, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGQUIT, pytest.param(signal.SIGINT, marks=pytest.mark.soak)]
+)
 def test_it_stops_at_once(plain: Serve, number: int) -> None:
     """By its own handler, with the hook."""
     server = plain(config=FORK)
@@ -200,3 +202,25 @@ def test_a_class_itself_is_driven_too(plain: Serve) -> None:
     )
 
     assert int(server.get().text) in server.workers()
+
+
+@pytest.mark.soak
+def test_files_are_watched_under_reload(plain: Serve) -> None:
+    """By Tiamat, which reloads as it does else."""
+    server = plain("--reload", "--reload-extra-file=extra")
+    server.get()
+    (server.directory / "extra").write_text("changed")
+
+    server.wait_for_log("changed: .*extra: reloading")
+    server.wait_for_log("worker 0 gen=2 pid=\\d+ serves")
+
+
+def test_a_check_is_left_out_with_a_line(plain: Serve) -> None:
+    """The master need not wait for its answer."""
+    server = plain("--reload-check=/none")
+    server.get()
+
+    server.signal(signal.SIGHUP)
+
+    server.wait_for_log("reload_check and check_worker are left out")
+    server.wait_for_log("worker 0 gen=2 pid=\\d+ serves")

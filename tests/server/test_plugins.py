@@ -136,10 +136,11 @@ def test_it_serves_reloads_and_stops(plugged: Plugged, name: str, where: str) ->
     ("app", "name"),
     [
         ("apps.failing:app", "uvicorn-worker"),
-        pytest.param(f"{AIO}:fail", "aiohttp", marks=soak),
+        (f"{AIO}:fail", "aiohttp"),
     ],
 )
-@pytest.mark.parametrize("where", ["with", pytest.param("without", marks=soak)])
+@soak
+@pytest.mark.parametrize("where", PATHS)
 def test_what_can_not_start_ends_the_start(
     plugged: Plugged, app: str, name: str, where: str
 ) -> None:

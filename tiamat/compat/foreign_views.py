@@ -3,12 +3,19 @@
 from typing import TYPE_CHECKING, Any
 
 from tiamat.compat.foreign_logger import ForeignLogger
+from tiamat.compat.gunicorn import config as theirs
 from tiamat.compat.logger import writer
 from tiamat.config import application
 
 if TYPE_CHECKING:
     from tiamat.config import Config
     from tiamat.observe.log import Log
+
+
+class ForeignConfig(theirs.Config):
+    """The settings; ``reload`` is off, since Tiamat watches the files itself."""
+
+    reload = False
 
 
 class ForeignApp:

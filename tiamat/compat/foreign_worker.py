@@ -20,8 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tiamat.compat.foreign_socket import ForeignSocket
-from tiamat.compat.foreign_views import ForeignApp, log_for
-from tiamat.compat.gunicorn.config import Config
+from tiamat.compat.foreign_views import ForeignApp, ForeignConfig, log_for
 from tiamat.errors import ConfigError, StartupError, TiamatError
 from tiamat.gateways.loader import reason, without_ours
 from tiamat.system import process
@@ -104,7 +103,7 @@ class ForeignWorker(Worker):
         """
         import_module("tiamat.compat.shim").install()
         kind = self.load_kind()
-        cfg = Config.view(self.cfg)
+        cfg = ForeignConfig.view(self.cfg)
         log = log_for(self.log, self.cfg)
         if hasattr(kind, "setup"):
             kind.setup()
@@ -152,6 +151,7 @@ class ForeignWorker(Worker):
             return
         self._serves = True
         self.forget_use()
+        self.watch_files()
         gc.collect()
         gc.freeze()
         self.booted = True
@@ -160,6 +160,15 @@ class ForeignWorker(Worker):
         self.wait_for_accept()
         self.let_go_of_terminal()
         self.row.accept(True)
+
+    def watch_files(self) -> None:
+        """Under ``reload``: tell the master when a file is changed."""
+        if self.cfg.reload and self.slot == 0:
+            from tiamat.workers.watch import Watch
+
+            watch = Watch(self)
+            watch.add_modules()
+            watch.start()
 
     def forget_use(self) -> None:
         """Nobody need hear any more of when a listener is used."""
@@ -229,6 +238,10 @@ class ForeignWorker(Worker):
             self.signal(signal.SIGUSR1)
         if self.check_wanted:
             self.check_wanted = False
+            self.log.warning(
+                "%s: %s is not Tiamat's: reload_check and check_worker are left out",
+                *(self, self.named),
+            )
             self.send(Checked(0, ""))
 
     def drain(self, *, final: bool = False) -> None:

@@ -44,7 +44,7 @@ reuse_port: better. The master makes the sockets and keeps them, and all workers
 
 workers: better. `auto` counts what the container may use; 0 is refused.
 worker_class: differs. Without it the application decides: `asgi`, `threads` or `sync`.
-  gunicorn's names and uvicorn's mean ours.
+  gunicorn's names mean ours; classes of other packages run as they are.
 threads: same. `sync` with more than one is `threads`; 0 is refused.
 worker_connections: better. It holds for `asgi` too, and counts requests in the
   application instead of sockets.

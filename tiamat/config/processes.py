@@ -33,7 +33,7 @@ class Processes(Section):
             by `sync`, or by `threads` if there are more than one per worker.
             Names are our own (`sync`, `threads`, `gevent`, `asgi`, `h11`), gunicorn's
             for the same, and those that installed packages declare as entry points
-            of the group `tiamat.workers`. See workers.md.
+            of the groups `tiamat.workers` and `gunicorn.workers`. See workers.md.
         """,
     )
     script = Setting(
