@@ -20,6 +20,13 @@ from pathlib import Path
 LIMIT = 45.0
 """Seconds that anything may take. It is generous: machines are busy."""
 
+KEPT = 1.5
+"""
+Seconds for which a client counts on a kept-alive connection.
+
+Less than ``keep_alive``: a machine may stand still for longer between two requests.
+"""
+
 TESTS = Path(__file__).resolve().parent
 
 
@@ -340,18 +347,28 @@ class Load:
             thread.join(LIMIT)
 
     def _run(self, keep: bool) -> None:
-        connection = None
+        connection, asked = None, 0.0
         while not self._stop.is_set():
+            late = False
             try:
+                if connection is not None and time.monotonic() - asked > KEPT:
+                    connection.close()
+                    connection = None
+                fresh = connection is None
                 if connection is None:
                     connection = http.client.HTTPConnection(
                         *self.address, timeout=LIMIT
                     )
                 headers = {} if keep else {"Connection": "close"}
+                asked = time.monotonic()
                 connection.request("GET", self.next_path(), headers=headers)
+                late = not fresh and time.monotonic() - asked > KEPT
                 answer = answer_of(connection)
             except Exception as error:
-                self._note(f"{type(error).__name__}: {error}", loss=True)
+                if connection is not None:
+                    connection.close()
+                if not late:
+                    self._note(f"{type(error).__name__}: {error}", loss=True)
                 connection = None
                 continue
             self._note(answer.text, loss=answer.status != 200)

@@ -155,11 +155,10 @@ def test_a_file_is_sent_by_the_kernel() -> None:
     """
     Whole, behind its head, also to who reads slowly.
     """
-    with running(send_file) as server, server.connect() as sock:
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
-        sock.sendall(LAST)
+    with running(send_file) as server:
+        server.listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 16384)
 
-        assert read_all(sock).endswith(b"\r\n\r\n" + b"f" * 1_000_000)
+        assert server.ask(LAST).endswith(b"\r\n\r\n" + b"f" * 1_000_000)
 
 
 def test_an_application_may_take_the_connection() -> None:
