@@ -1,11 +1,19 @@
 """The master as a whole: what it says, which hooks it calls, how it ends."""
 
+import math
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+from children import child
 from conftest import Serve
-from running import wait_until
+from running import LIMIT, wait_until
 
 from tiamat import __version__
+from tiamat.config import Config
+from tiamat.master.arbiter import Arbiter
+from tiamat.master.gate import Gate
 
 HOOKS = """
 def note(*words):
@@ -108,3 +116,39 @@ def test_a_process_of_somebody_else_is_reaped_and_no_more(serve: Serve) -> None:
     wait_until(lambda: 1 == len(server.workers()), "only the worker is left")
 
     assert 200 == server.get().status
+
+
+@pytest.fixture
+def arbiter(tmp_path: Path) -> Iterator[Arbiter]:
+    """One that does not run."""
+    one = Arbiter(Config(workers=1, errorlog=str(tmp_path / "log")))
+    one.premises.open_log()
+    yield one
+    one.stop()
+
+
+def test_a_master_that_has_slept_gives_a_check_its_time_back(
+    arbiter: Arbiter, tmp_path: Path
+) -> None:
+    """The candidate may have slept, too."""
+    directory = tmp_path / "child"
+    directory.mkdir()
+    config = Config(reload_check_timeout=7)
+    with child(directory, config=config) as one:
+        arbiter.reload.gate = Gate(one.forked, time.monotonic() - 3600)
+        arbiter.wait()
+        deadline = arbiter.reload.gate.deadline
+        arbiter.reload.gate = None
+
+    assert deadline >= time.monotonic() - LIMIT
+
+
+def test_a_master_that_has_slept_gives_a_new_one_its_time_back(
+    arbiter: Arbiter,
+) -> None:
+    """It came to serve as late as this one looks for it."""
+    arbiter.handover.until = time.monotonic() - 3600
+    arbiter.wait()
+    until, arbiter.handover.until = arbiter.handover.until, math.inf
+
+    assert until >= time.monotonic() - LIMIT

@@ -184,6 +184,8 @@ class Arbiter:
             self.keeper.molds.forgive(gap)
             self.helper.forgive(monotonic())
             self.crew.forgive(gap)
+            self.reload.forgive(gap)
+            self.handover.forgive(gap)
         return [key.data for key, _ in events if key.data is not None]
 
     def listen(self, forked: "Forked", limit: int = TURN_MESSAGES) -> None:

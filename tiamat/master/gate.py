@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tiamat.config import Config
     from tiamat.master.spawn import Forked
 
-GRACE: Final = 0.5
+GRACE: Final = 2.0
 """Seconds that a worker gets on top of its limit, to say so itself."""
 
 

@@ -177,6 +177,10 @@ class Handover:
         elif now >= self.until:
             self.end_late_successor(now)
 
+    def forgive(self, gap: float) -> None:
+        """The master itself has slept for *gap* seconds: so may have the new one."""
+        self.until += gap
+
     def obey(self, message: Message) -> None:
         """Do what the other master says."""
         arbiter, succession = self.arbiter, self.arbiter.premises.succession

@@ -136,6 +136,12 @@ class Reload:
         if self.roll is not None:
             self.look_after_roll(self.roll, now)
 
+    def forgive(self, gap: float) -> None:
+        """The master itself has slept for *gap* seconds: they count for nobody."""
+        for clock in (self.trial, self.gate):
+            if clock is not None:
+                clock.deadline += gap
+
     def reaped(self, pid: int, status: int) -> bool:
         """Go on after the trial; whether *pid* was it."""
         if self.trial is None or pid != self.trial.pid:
