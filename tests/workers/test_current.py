@@ -10,7 +10,7 @@ from children import child
 from conftest import Serve
 from kinds import KINDS
 from mail import heard, hears, numbers, start
-from running import wait_until
+from running import state, wait_until
 
 import tiamat
 from tiamat.system.messages import Post, Retiring
@@ -77,6 +77,37 @@ def test_an_application_hears_that_the_master_is_gone(serve: Serve, kind: str) -
 
     assert "orphaned" in heard(server, 0)
     assert "orphaned" in heard(server, 1)
+
+
+STOPS = """
+import os, signal
+
+def post_worker_init(worker):
+    send = worker.send
+
+    def stop_behind(message):
+        sent = send(message)
+        os.kill(os.getpid(), signal.SIGSTOP)
+        return sent
+
+    worker.send = stop_behind
+"""
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_who_begins_to_serve_hears_it_too(serve: Serve, kind: str) -> None:
+    """The master's word that it may serve, and its end, come at the same time."""
+    app, *words = KINDS[kind]
+    server = serve(f"apps.posting:{app}", *words, config=STOPS)
+    server.wait_for_log("serves")
+    worker = server.workers()[0]
+    wait_until(lambda: "T" == state(worker), "it stands still")
+    os.kill(server.pid, signal.SIGKILL)
+    server.process.wait()
+    os.kill(worker, signal.SIGCONT)
+    server.wait_until_all_are_gone()
+
+    assert ["orphaned"] == heard(server, 0)
 
 
 def test_elsewhere_there_is_no_worker() -> None:

@@ -160,8 +160,8 @@ class Worker(GunicornNames):
                 self.let_go_of_terminal()
                 self.row.accept(True)
                 self.run()
-                left = self.deadline() - time.monotonic()
-                self.mailbox.finish(min(left, self.cfg.graceful_timeout))
+            left = self.deadline() - time.monotonic()
+            self.mailbox.finish(min(left, self.cfg.graceful_timeout))
             status = 0
         except SystemExit as error:
             status = error.code if isinstance(error.code, int) else 0

@@ -162,9 +162,9 @@ class Helper:
         so we do.
         """
         worker = self.worker
-        worker.orphaned = True
-        worker.log.warning("%s: the master is gone; finishing and leaving", worker)
         worker.mailbox.put_end()
+        worker.log.warning("%s: the master is gone; finishing and leaving", worker)
+        worker.orphaned = True  # from here on the main thread may leave at any moment
         worker.drain(final=True)
         if not worker.booted:  # there is nothing to finish, and nobody to wait for it
             os.kill(os.getpid(), signal.SIGTERM)
