@@ -28,7 +28,7 @@ def test_limit_connections_closes_who_waits_without_a_request() -> None:
         server.service.limit_connections = 3
         address = writer.get_extra_info("peername")
         writer.write(GET.replace(b"/a", b"/wait"))
-        await until(lambda: server.running)
+        await until(lambda: server.turns.running)
         old, first = await asyncio.open_connection(*address)
         first.write(GET)
         await old.readuntil(b"GET /a 0\n")

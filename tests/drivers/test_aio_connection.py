@@ -481,7 +481,7 @@ def test_who_waits_for_100_is_not_late() -> None:
             b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 3\r\n"
             b"Expect: 100-continue\r\n\r\n"
         )
-        await until(lambda: servers[0].running or servers[0].streaming)
+        await until(lambda: servers[0].turns.running or servers[0].turns.streaming)
         (connection,) = servers[0].connections
         connection.sweep(time.monotonic() + 100)
         gate.set()
@@ -499,7 +499,7 @@ def test_a_body_that_drips_gets_408() -> None:
 
     async def client(reader: Any, writer: Any) -> None:
         writer.write(POST_LONG)
-        await until(lambda: servers[0].running or servers[0].streaming)
+        await until(lambda: servers[0].turns.running or servers[0].turns.streaming)
         (connection,) = servers[0].connections
         writer.write(b"x")
         await until(lambda: connection.http.requests or connection.cycle.request.body)
@@ -545,7 +545,7 @@ def test_who_sends_a_body_is_excused_while_we_were_away() -> None:
 
     async def client(reader: Any, writer: Any) -> None:
         writer.write(POST_LONG)
-        await until(lambda: servers[0].running or servers[0].streaming)
+        await until(lambda: servers[0].turns.running or servers[0].turns.streaming)
         (connection,) = servers[0].connections
         before = connection.deadline
         servers[0]._swept_at -= 1000.0
@@ -577,7 +577,7 @@ def test_who_was_refused_is_a_client_that_has_gone(
 
     async def client(reader: Any, writer: Any) -> None:
         writer.write(CHUNKED + b"1\r\na\r\n")
-        await until(lambda: servers[0].running or servers[0].streaming)
+        await until(lambda: servers[0].turns.running or servers[0].turns.streaming)
         if wrong == "broken":
             writer.write(b"what?\r\n")
         else:
@@ -585,7 +585,9 @@ def test_who_was_refused_is_a_client_that_has_gone(
             connection.sweep(time.monotonic() + 100)
         answer = await reader.read()
         assert answer.startswith(b"HTTP/1.1 4")
-        await until(lambda: not (servers[0].running or servers[0].streaming))
+        await until(
+            lambda: not (servers[0].turns.running or servers[0].turns.streaming)
+        )
 
     servers: list[Any] = []
     run(app, client, made=servers.append)
@@ -640,11 +642,11 @@ def test_a_client_that_goes_wakes_who_waits(way: str) -> None:
     async def client(reader: Any, writer: Any) -> None:
         server = servers[0]
         writer.write(post(10) + b"abc" if way == "receive" else GET)
-        await until(lambda: server.running or server.streaming)
+        await until(lambda: server.turns.running or server.turns.streaming)
         (connection,) = server.connections
         await until(lambda: connection.waiters)
         reset(writer)
-        await until(lambda: not (server.running or server.streaming))
+        await until(lambda: not (server.turns.running or server.turns.streaming))
         assert not connection.waiters
 
     with tempfile.NamedTemporaryFile() as file:
@@ -695,7 +697,7 @@ def test_a_stop_lets_a_body_come_and_a_pipelined_request_be() -> None:
     async def client(reader: Any, writer: Any) -> None:
         server = servers[0]
         writer.write(post(6, b"/body") + b"abc")
-        await until(lambda: server.running or server.streaming)
+        await until(lambda: server.turns.running or server.turns.streaming)
         drained = asyncio.ensure_future(server.drain(time.monotonic() + 30))
         await asyncio.sleep(0)
         writer.write(b"def" + GET)
@@ -755,7 +757,7 @@ def test_an_application_that_survives_its_end_can_still_receive() -> None:
 
     async def client(reader: Any, writer: Any) -> None:
         writer.write(GET)
-        await until(lambda: servers[0].running or servers[0].streaming)
+        await until(lambda: servers[0].turns.running or servers[0].turns.streaming)
         servers[0]._look_at_running(time.monotonic() + 100)
         await reader.readuntil(b"GET /next 0\n")
         await until(lambda: seen)

@@ -327,7 +327,7 @@ def test_how_an_application_ends_it(app: Any, code: int, reason: str) -> None:
                 await client.wait_closed()
                 assert (code, reason) == (client.close_code, client.close_reason)
             await until(lambda: not served.server.connections)
-            assert not served.server.running
+            assert not served.server.turns.running
 
     run(test)
 
@@ -741,14 +741,14 @@ def test_open_websockets_need_no_room() -> None:
 
     async def test() -> None:
         async with serving(app) as served:
-            served.server.limit = served.server.room = 1
+            served.server.turns.limit = served.server.turns.room = 1
             clients = [await served.connect() for _ in range(10)]
-            assert not served.server.running
+            assert not served.server.turns.running
             late = HEAD.replace(b"GET /", b"GET /?late=", 1)
             reader, writer = await served.open(late)
-            await until(lambda: served.server.running)
+            await until(lambda: served.server.turns.running)
             other_reader, other = await served.open(HEAD + frame(TEXT, b"early"))
-            await until(lambda: served.server.waiting)
+            await until(lambda: served.server.turns.waiting)
             for client in clients:
                 await client.send("a")
                 assert "a" == await client.recv()
@@ -760,7 +760,7 @@ def test_open_websockets_need_no_room() -> None:
                 await client.close()
             writer.close()
             other.close()
-            await until(lambda: not served.server.streaming)
+            await until(lambda: not served.server.turns.streaming)
 
     run(test)
 
@@ -776,24 +776,24 @@ def test_a_handshake_that_has_waited_too_long_gets_503() -> None:
     async def test() -> None:
         async with serving(app) as served:
             server = served.server
-            server.limit = server.room = 1
+            server.turns.limit = server.turns.room = 1
             gateway = server.service.gateway
             server.service.max_queue_time = 500.0
             server.service.overloaded = ASGIGateway(
                 busy_asgi(500.0), gateway.common, gateway.log, gateway.scopes
             )
             reader, writer = await served.open(HEAD)
-            await until(lambda: server.running)
+            await until(lambda: server.turns.running)
             late_reader, late = await served.open(HEAD)
-            await until(lambda: server.waiting)
-            who, since = server.waiting[0]
-            server.waiting[0] = who, since - 1000.0
+            await until(lambda: server.turns.waiting)
+            who, since = server.turns.waiting[0]
+            server.turns.waiting[0] = who, since - 1000.0
             server.sweep()
             assert b"503" in await late_reader.readuntil(b"\r\n\r\n")
             gate.set()
             assert b"101" in await reader.readuntil(b"\r\n\r\n")
             writer.close()
             late.close()
-            await until(lambda: not server.streaming)
+            await until(lambda: not server.turns.streaming)
 
     run(test)

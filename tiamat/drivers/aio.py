@@ -23,12 +23,12 @@ from tiamat.drivers.crowd import Crowd
 from tiamat.drivers.service import ASGIService
 from tiamat.drivers.sweeping import AWAY
 from tiamat.drivers.tasks import make_spawn, stack_of
-from tiamat.gateways.asgi import ASGIGateway
+from tiamat.drivers.turns import Running, Turns
 from tiamat.gateways.faults import method_and_path
-from tiamat.protocol.request import Request
-from tiamat.system.scoreboard import QUEUED, REQUEST_AT
+from tiamat.system.scoreboard import QUEUED
 
 if TYPE_CHECKING:
+    from tiamat.protocol.request import Request
     from tiamat.types import Scope
 
 _SWEEP: Final = 1.0  # seconds between two looks at all deadlines
@@ -56,31 +56,11 @@ class Row(Protocol):
     def beat(self, now: float, /) -> None: ...
 
 
-class Running(Protocol):
-    """What the application works at: a request's cycle, or a conversation."""
-
-    endless: bool
-    told: bool
-    timed_out: bool
-    task: Any
-    request: Request
-
-    @property
-    def over(self) -> bool: ...
-
-
 class Placed(Swept, Protocol):
     """A connection that was counted by its peer's address, as this."""
 
     @property
     def place(self) -> Any: ...
-
-
-class Startable(Protocol):
-    """What waits for its turn; it may have gone meanwhile."""
-
-    def take_turn(self) -> None: ...
-    def turn_away(self, overloaded: ASGIGateway) -> None: ...
 
 
 class AioServer:
@@ -92,18 +72,12 @@ class AioServer:
         context: What each request gets a copy of, whoever's task it begins in.
         acceptor: Takes new ones.
         connections: All that are open, of any kind.
-        running: What the application works at, and since when.
-        streaming: Responses under way, bodies that come, and open WebSockets: no more
-            room for them is needed than they have. Since when the application works
-            at them.
-        limit: The most that may be running; what streams doesn't count.
-        room: At so many running ones others wait: ``limit``, or 0 if some do already.
+        turns: What the application works at, and who waits for it.
         handled: Requests that were answered.
         seconds: How long they took together, without WebSockets.
         tally: How many there were, by ``scoreboard.cell``.
         draining: Nothing new is accepted; connections close behind a response.
         leaving: The time for that is nearly over: who still streams is told.
-        waiting: What came beyond that, in its order, and since when it waits.
         enough: At so many handled requests ``had_enough`` is called.
         pre_request: Called before each request; None if nobody wants it.
         swept: Called behind each sweep.
@@ -125,14 +99,12 @@ class AioServer:
         self.row = row
         self.note = row.note
         self.connections: set[Swept] = set()
-        self.running: dict[Running, float] = {}
-        self.streaming: dict[Running, float] = {}
-        self.waiting: list[tuple[Startable, float]] = []
+        self.turns = Turns(loop, service, row.times, limit)
+        self.turns.freed = self._take_more
         self.handled = 0
         self.seconds = 0.0
         self.tally = row.tally
         self.enough: float = math.inf
-        self.limit = self.room = limit
         self.draining = False
         self.leaving = False
         self.pre_request: Callable[[Request, Scope], object] | None = None
@@ -145,10 +117,10 @@ class AioServer:
         self.acceptor.arrived = self._look_whether_empty
         self.acceptor.joins = self.opened
         self.acceptor.leaves = self.closed
+        self.turns.filled = self.acceptor.unwatch
         most = service.limit_connections_per_ip
         if most:
             self.acceptor.crowd = Crowd(most, row.counts, service.log, time.monotonic)
-        self._turning = False  # those who wait will have their turn
         self._idle_until = math.inf  # while draining: when idle connections go
         self._swept_at = time.monotonic()
         self._sweeper: asyncio.TimerHandle | None = None
@@ -199,7 +171,7 @@ class AioServer:
     def closed(self, connection: Swept) -> None:
         """A connection is gone, or has become another kind of connection."""
         self.connections.discard(connection)
-        if not (self.acceptor.accepting or self.waiting):
+        if not (self.acceptor.accepting or self.turns.waiting):
             self._watch_listeners()  # there is a descriptor again
         if self._emptied is not None:
             self._look_whether_empty()
@@ -210,93 +182,9 @@ class AioServer:
         if self.acceptor.crowd is not None:
             self.acceptor.crowd.leaves(connection.place)
 
-    def streams(self, cycle: Running) -> None:
-        """A response has begun that isn't one write, or a WebSocket is open."""
-        began = self.running.pop(cycle, None)
-        if began is not None:
-            self.streaming[cycle] = began
-            if not self.running:
-                self.row.times[REQUEST_AT] = 0.0
-            if self.waiting:
-                self._next_soon()
-
-    def pause(self, cycle: Running) -> bool:
-        """
-        A request waits for its client: another one may have its place.
-
-        Else as many slow clients as there are places would lock everybody out.
-
-        Returns:
-            Whether it had one, so that ``go_on`` is to be called.
-        """
-        counted = cycle in self.running
-        self.streams(cycle)
-        return counted
-
-    def go_on(self, cycle: Running) -> None:
-        """Its client has said more; it has its place again, whoever came meanwhile."""
-        began = self.streaming.pop(cycle, None)
-        if began is not None:
-            self.running[cycle] = began
-
-    def left(self, cycle: Running) -> None:
-        """
-        The application has returned from a cycle.
-
-        Hot: once per request.
-        """
-        running = self.running
-        if running.pop(cycle, None) is None:
-            self.streaming.pop(cycle, None)
-        if not running:
-            self.row.times[REQUEST_AT] = 0.0
-        if self.waiting:
-            self._next_soon()
-        if self._emptied is not None:
-            self._look_whether_empty()
-
-    def _next_soon(self) -> None:
-        """There is room for who waits; but not here, inside of another request."""
-        if not self._turning:
-            self._turning = True
-            self.loop.call_soon(self._give_turns)
-
-    def wait_for_turn(self, who: Startable) -> None:
-        """So many requests run that this one has to wait, and others elsewhere."""
-        self.waiting.append((who, time.monotonic()))
-        self.room = 0
-        self.acceptor.unwatch()
-
-    def _give_turns(self) -> None:
-        """
-        Begin what waits, as far as there is room: first come, first served.
-
-        Behind them one more has its turn: else clients that stay could take all the
-        room there is, and nobody else had any.
-        """
-        late_at = time.monotonic() - self.service.max_queue_time
-        try:
-            while self.waiting and len(self.running) < self.limit:
-                who, since = self.waiting.pop(0)
-                if self.service.overloaded is None or since > late_at:
-                    who.take_turn()
-                else:
-                    who.turn_away(self.service.overloaded)
-        finally:
-            self._turning = False
-        self._look_whether_room()
-
-    def _turn_away(self, overloaded: ASGIGateway, late_at: float) -> None:
-        """Nobody's place may become free soon: tell who has waited too long."""
-        while self.waiting and self.waiting[0][1] < late_at:
-            self.waiting.pop(0)[0].turn_away(overloaded)
-        if not self.waiting:
-            self._look_whether_room()
-
-    def _look_whether_room(self) -> None:
+    def _take_more(self) -> None:
         """Take new connections again when nobody waits, or one behind those who do."""
-        if not self.waiting:
-            self.room = self.limit
+        if not self.turns.waiting:
             self._watch_listeners()
         elif not self.draining:
             self.acceptor.welcome()
@@ -317,10 +205,9 @@ class AioServer:
         self._look_at_running(now)
         if self.service.security is not None:
             self.service.security.look(now)
-        if self.waiting and self.service.overloaded is not None:
-            self._turn_away(self.service.overloaded, now - self.service.max_queue_time)
+        self.turns.sweep(now)
         self.row.times[QUEUED] = self.acceptor.waited()
-        if not self.waiting:
+        if not self.turns.waiting:
             self._watch_listeners()
         self.swept()
         again = _DRAINING_SWEEP if self.draining else _SWEEP - time.time() % _SWEEP
@@ -336,13 +223,14 @@ class AioServer:
         """Log requests that take long, end those that take too long."""
         timeouts = self.service.timeouts
         youngest = now - min(timeouts.slow, timeouts.request)
-        if self.running:
-            oldest, began = min(self.running.items(), key=itemgetter(1))
+        turns = self.turns
+        if turns.running:
+            oldest, began = min(turns.running.items(), key=itemgetter(1))
             self.note(now, began, oldest.request.head)
-        for cycle, began in list(self.running.items()):
+        for cycle, began in list(turns.running.items()):
             if began <= youngest:
                 self._look_at_age(cycle, now - began)
-        for cycle, began in list(self.streaming.items()):
+        for cycle, began in list(turns.streaming.items()):
             if began <= youngest and not cycle.endless:
                 self._look_at_age(cycle, now - began)
 
@@ -350,7 +238,7 @@ class AioServer:
         timeouts = self.service.timeouts
         if age >= timeouts.slow and not cycle.told:
             cycle.told = True
-            streams = cycle in self.streaming
+            streams = cycle in self.turns.streaming
             # Whether it is stuck or means to stream for ever, nobody can tell.
             log = self.service.log.info if streams else self.service.log.warning
             log(
@@ -390,7 +278,7 @@ class AioServer:
         await self._wait_until_empty(time.monotonic() + _CANCELLED)
 
     def _cancel_running(self) -> None:
-        for cycle in [*self.running, *self.streaming]:
+        for cycle in [*self.turns.running, *self.turns.streaming]:
             self._cancel(cycle, "graceful_timeout")
 
     def _cancel(self, cycle: Running, setting: str) -> None:
@@ -405,15 +293,19 @@ class AioServer:
         timeout = deadline - time.monotonic()
         if timeout > 0 and self._busy:
             self._emptied = self.loop.create_future()
+            self.turns.ended = self._look_whether_empty
             with suppress(asyncio.TimeoutError):
                 await asyncio.wait_for(self._emptied, timeout)
-            self._emptied = None
+            self._emptied = self.turns.ended = None
 
     @property
     def _busy(self) -> bool:
         """Something is connected, or will be, or runs."""
         return bool(
-            self.connections or self.running or self.streaming or self.acceptor.arriving
+            self.connections
+            or self.turns.running
+            or self.turns.streaming
+            or self.acceptor.arriving
         )
 
     def _look_whether_empty(self) -> None:
@@ -423,7 +315,7 @@ class AioServer:
 
     def close(self) -> None:
         """Close everything now; what still runs may be cancelled, and is no failure."""
-        for cycle in [*self.running, *self.streaming]:
+        for cycle in [*self.turns.running, *self.turns.streaming]:
             cycle.timed_out = True
         if self._sweeper is not None:
             self._sweeper.cancel()

@@ -85,7 +85,7 @@ class AioConnection(asyncio.Protocol):
         self.head = True
         self.deadline = time.monotonic() + service.timeouts.header
         self.draining = server.draining or not service.timeouts.keepalive
-        self.left = server.left
+        self.left = server.turns.left
         self.place: Any = None
         self._closing = False
         self._paused = False
@@ -185,13 +185,14 @@ class AioConnection(asyncio.Protocol):
             self.deadline = _NEVER
         else:
             self._begin_body(request, now)
-        if len(server.running) >= server.room:
-            server.wait_for_turn(self)
+        turns = server.turns
+        if len(turns.running) >= turns.room:
+            turns.wait(self)
             return
         if server.pre_request is not None:
             server.pre_request(request, scope)
         server.note(now, now, request.head)
-        server.running[cycle] = now
+        turns.running[cycle] = now
         cycle.task = server.spawn(cycle.run(), context=server.context.copy())
 
     def _begin_body(self, request: "Request", now: float) -> None:
@@ -220,7 +221,7 @@ class AioConnection(asyncio.Protocol):
             server.pre_request(cycle.request, cycle.scope)
         now = time.monotonic()
         server.note(now, now, cycle.request.head)
-        server.running[cycle] = now
+        server.turns.running[cycle] = now
         cycle.task = server.spawn(cycle.run(), context=server.context.copy())
 
     def turn_away(self, overloaded: ASGIGateway) -> None:
@@ -230,7 +231,7 @@ class AioConnection(asyncio.Protocol):
         if cycle is None or cycle.over or self.gone:
             return
         cycle = self.cycle = Cycle(overloaded, self, cycle.request, cycle.scope)
-        server.running[cycle] = time.monotonic()
+        server.turns.running[cycle] = time.monotonic()
         cycle.task = server.spawn(cycle.run(), context=server.context.copy())
 
     def _more_came(self, cycle: Cycle) -> None:
@@ -339,7 +340,7 @@ class AioConnection(asyncio.Protocol):
 
     def streaming(self, cycle: Cycle) -> None:
         """A response has begun that comes in pieces, or is a large one."""
-        self.server.streams(cycle)
+        self.server.turns.streams(cycle)
 
     def responded(self, cycle: Cycle) -> None:
         """
@@ -420,12 +421,13 @@ class AioConnection(asyncio.Protocol):
 
     async def more_body(self, cycle: Cycle) -> None:
         """The same, for the body of a cycle; meanwhile another one has its place."""
-        counted = self.server.pause(cycle)
+        turns = self.server.turns
+        counted = turns.pause(cycle)
         try:
             await self.more()
         finally:
             if counted:
-                self.server.go_on(cycle)
+                turns.go_on(cycle)
 
     async def drain(self) -> None:
         """Wait until the reader has taken enough."""

@@ -84,14 +84,14 @@ class AioWebSocket(asyncio.Protocol):
 
     def begin(self, request: "Request", scope: "Scope") -> None:
         """Run the application, or wait for the turn to."""
-        server = self.server
         self.conversation = Conversation(
-            server.service.gateway, self, self.socket, request, scope
+            self.server.service.gateway, self, self.socket, request, scope
         )
-        if len(server.running) < server.room:
+        turns = self.server.turns
+        if len(turns.running) < turns.room:
             self.take_turn()
         else:
-            server.wait_for_turn(self)
+            turns.wait(self)
 
     def take_turn(self) -> None:
         """There is room for a handshake in the application."""
@@ -101,7 +101,7 @@ class AioWebSocket(asyncio.Protocol):
         conversation = self.conversation
         if server.pre_request is not None:
             server.pre_request(conversation.request, conversation.scope)
-        server.running[conversation] = time.monotonic()
+        server.turns.running[conversation] = time.monotonic()
         conversation.task = server.spawn(
             conversation.run(), context=server.context.copy()
         )
@@ -198,7 +198,7 @@ class AioWebSocket(asyncio.Protocol):
 
     def accepted(self) -> None:
         """The 101 is with the transport: from here on it needs no room."""
-        self.server.streams(self.conversation)
+        self.server.turns.streams(self.conversation)
         interval = self.server.service.websocket.ping_interval
         self._due = time.monotonic() + interval if interval else _NEVER
         self._settle()
@@ -223,7 +223,7 @@ class AioWebSocket(asyncio.Protocol):
     def left(self) -> None:
         """The application has returned."""
         self._report()
-        self.server.left(self.conversation)
+        self.server.turns.left(self.conversation)
 
     # Steps
 

@@ -230,7 +230,7 @@ class ASGIWorker(Worker):
             counts = self.row.counts
             counts[REQUESTS] = self.nr = aio.handled
             counts[CONNECTIONS] = len(aio.connections)
-            counts[IN_FLIGHT] = len(aio.running) + len(aio.streaming)
+            counts[IN_FLIGHT] = len(aio.turns.running) + len(aio.turns.streaming)
             self.row.times[SECONDS] = aio.seconds
         self.log.flush()
 
