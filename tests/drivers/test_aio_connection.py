@@ -519,11 +519,11 @@ def test_a_pause_in_reading_is_not_the_clients() -> None:
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
         (connection,) = servers[0].connections
-        await until(lambda: connection._paused)
+        await until(lambda: connection.paused)
         paused.set()
         connection.sweep(time.monotonic() + 10_000)
         connection._paused_at -= 1000.0  # so long ago
-        while connection._paused:
+        while connection.paused:
             await receive()
         left.append(connection._body_at - time.monotonic())
         await hello(scope, receive, send)

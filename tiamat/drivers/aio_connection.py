@@ -13,13 +13,13 @@ from collections.abc import Coroutine
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from tiamat.drivers.aio_file import send_file
-from tiamat.drivers.waiters import Waiters
-from tiamat.gateways.asgi import ASGIGateway, Cycle, Disconnected
+from tiamat.drivers.flow import FlowControl
+from tiamat.gateways.asgi import ASGIGateway, Cycle
 from tiamat.protocol.errors import ProtocolError
 from tiamat.protocol.http1 import NO_REQUEST
 from tiamat.protocol.request import UNWANTED
 from tiamat.protocol.response import Response, refusal
-from tiamat.system.queues import readable, unsent
+from tiamat.system.queues import readable
 from tiamat.system.scoreboard import BOUNDS, LENGTHS
 from tiamat.types import Scope
 
@@ -32,70 +32,54 @@ _BODY_WAITING: Final = 65536
 
 _READ_SIZE: Final = 65536
 
-# Transports have it by themselves: asyncio's and uvloop's.
-_HIGH: Final = 65536
-
 _NEVER: Final = math.inf
 
 
-class AioConnection(asyncio.Protocol):
+class AioConnection(FlowControl):
     """
     An accepted transport and the protocol state on it.
 
     Attributes:
         http: What came, as requests.
         base: What the scopes on its listener have in common.
-        peer, client: Its address, for logs and for scopes.
+        client: The peer's address for scopes.
         cycle: The request that is being answered; None between two.
-        gone: Nothing can be sent any more.
         ended: The peer sends no more, or what it sent is broken.
-        full: The transport holds more than its high mark.
         deadline: Point on the monotonic clock at which our patience ends.
         head: Whether that is for a head, which gets a 408.
         draining: It shall close behind the next response that begins.
         left: Told of each cycle whose application has returned.
-        place: By what it was counted, where connections of a peer are limited.
-        waiters: To be woken when something happened here.
+        waiters: To be woken when anything happened here.
     """
 
     __slots__ = (
-        "_began", "_body_at", "_closing", "_paused", "_paused_at", "_skip_to",
-        "_stalled_at", "_unsent", "base", "client", "cycle", "deadline", "draining",
-        "ended", "full", "gone", "head", "http", "left", "peer", "place", "server",
-        "transport", "waiters",
+        "_began", "_body_at", "_closing", "_paused_at", "_skip_to", "_stalled_at",
+        "base", "client", "cycle", "deadline", "draining", "ended", "head", "http",
+        "left",
     )  # fmt: skip
 
-    transport: asyncio.Transport
-
     def __init__(self, server: "AioServer", base: Scope, name: Any) -> None:
+        super().__init__(server)
         service = server.service
-        self.server = server
         self.base = base
         self.http = service.protocol(service.limits, service.parser, service.names)
         self.http.upgrades = service.begin_websocket is not None
-        self.peer = ("", "")
         self.client: tuple[str, int] | None = None
         if isinstance(name, tuple):
             self.client = (name[0], name[1])
             self.peer = (name[0], str(name[1]))
         self.cycle: Cycle | None = None
-        self.gone = False
         self.ended = False
-        self.full = False
         self.head = True
         self.deadline = time.monotonic() + service.timeouts.header
         self.draining = server.draining or not service.timeouts.keepalive
         self.left = server.turns.left
-        self.place: Any = None
         self._closing = False
-        self._paused = False
-        self._unsent = 0  # bytes that waited for the peer at the last sweep
-        self._stalled_at = _NEVER  # when it has taken none of them for too long
+        self._stalled_at = _NEVER  # when it has taken nothing for too long
         self._skip_to = 0  # bytes of a body: beyond them nobody waits for its end
         self._began = 0.0
         self._body_at = 0.0  # since when we read a body, had we never paused
         self._paused_at = 0.0
-        self.waiters = Waiters()
 
     # What the loop calls
 
@@ -142,19 +126,13 @@ class AioConnection(asyncio.Protocol):
         return True
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = True
         self.ended = True
-        self.full = False
         self.deadline = _NEVER
+        super().connection_lost(exc)
         self.server.lost(self)
-        self.waiters.wake()
-
-    def pause_writing(self) -> None:
-        self.full = True
 
     def resume_writing(self) -> None:
-        self.full = False
-        self.waiters.wake()
+        super().resume_writing()
         if self.cycle is not None and self.cycle.over:
             self.server.loop.call_soon(self.proceed)
 
@@ -248,7 +226,7 @@ class AioConnection(asyncio.Protocol):
         waiting = 0 if body is None or request.complete else body.waiting
         if waiting > _BODY_WAITING or http.holding:
             self._pause()
-        if not (request.complete or self._paused):
+        if not (request.complete or self.paused):
             self._wait_for_body(request)
         elif self.deadline < _NEVER:
             self.deadline = _NEVER
@@ -269,18 +247,15 @@ class AioConnection(asyncio.Protocol):
 
     def _pause(self) -> None:
         # Who closes reads on: else the peer's end would never be seen.
-        if not (self._paused or self._closing):
-            self._paused = True
+        if not (self.paused or self._closing):
             self._paused_at = time.monotonic()
             self.deadline = _NEVER
-            self.transport.pause_reading()
+            self.pause_reading()
 
     def _resume(self) -> None:
-        if self._paused:
-            self._paused = False
+        if self.paused:
             self._body_at += time.monotonic() - self._paused_at
-            if not self.gone:
-                self.transport.resume_reading()
+            self.resume_reading()
 
     def _wait_for_head(self) -> None:
         """Nothing to answer yet: refuse, close, or wait for the rest."""
@@ -299,34 +274,15 @@ class AioConnection(asyncio.Protocol):
     # What cycles call
 
     def write(self, *buffers: bytes) -> None:
-        """Send, or have the transport keep what the socket doesn't take."""
+        """The same for all of a response that is small, or its beginning."""
         if len(buffers) == 1:
             self.transport.write(buffers[0])
         else:
             self.write_on(*buffers)
 
-    def write_on(self, *buffers: bytes) -> None:
-        """
-        The same for more of a response.
-
-        A socket that has failed shows only here to who streams without a break: the
-        loop has no turn in which to tell of it.
-        """
-        transport = self.transport
-        if transport.is_closing():
-            self.full = True  # who sends waits, and is told
-            return
-        if len(buffers) == 1:
-            transport.write(buffers[0])
-            return
-        transport.writelines(buffers)
-        # Python 3.12 and 3.13 forget to look at the mark there.
-        if not self.full and transport.get_write_buffer_size() > _HIGH:
-            transport.set_write_buffer_limits()
-
     def taken(self) -> None:
         """The application has taken some or all of what there was of a body."""
-        if self._paused and not self.http.holding:
+        if self.paused and not self.http.holding:
             request = self.cycle.request if self.cycle is not None else NO_REQUEST
             if request.body is not None and request.body.waiting > _BODY_WAITING:
                 return
@@ -429,13 +385,6 @@ class AioConnection(asyncio.Protocol):
             if counted:
                 turns.go_on(cycle)
 
-    async def drain(self) -> None:
-        """Wait until the reader has taken enough."""
-        while self.full and not self.gone:
-            await self.more()
-        if self.gone:
-            raise Disconnected("the client has gone")
-
     async def send_file(self, fileno: int, offset: int, count: int) -> None:
         """Have the kernel send a part of a file; raises Disconnected."""
         await send_file(self, fileno, offset, count)
@@ -464,7 +413,7 @@ class AioConnection(asyncio.Protocol):
             self.http.forget()
         if self.deadline > now:
             return
-        if not (self._closing or self.ended) and readable(self._fileno):
+        if not (self._closing or self.ended) and readable(self.fileno):
             return  # it was in time, we weren't
         if cycle is None and self.head and not self.http.empty and not self._closing:
             self.refuse(408)
@@ -478,24 +427,15 @@ class AioConnection(asyncio.Protocol):
 
     def _look_at_reader(self, now: float) -> None:
         """Something waits for the client: has it taken any since we last looked?"""
-        left = self.transport.get_write_buffer_size()
+        left, changed = self.look_at_unsent()
+        timeouts = self.server.service.timeouts
         if not left:
-            self._unsent = 0
             if self._closing:
-                self.deadline = now + self.server.service.timeouts.linger
-            return
-        left += unsent(self._fileno)
-        if left != self._unsent:
-            self._unsent = left
-            self._stalled_at = now + self.server.service.timeouts.write
+                self.deadline = now + timeouts.linger
+        elif changed:
+            self._stalled_at = now + timeouts.write
         elif self._stalled_at <= now:
             self.abort()
-
-    @property
-    def _fileno(self) -> int:
-        """The socket's descriptor; -1 if it is closed already."""
-        number: int = self.transport.get_extra_info("socket").fileno()
-        return number
 
     @property
     def waits_since(self) -> float:
@@ -560,16 +500,9 @@ class AioConnection(asyncio.Protocol):
             self.transport.close()
             self.deadline = time.monotonic() + self.server.service.timeouts.write
             return
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        else:
-            self.transport.close()
+        self.end_writing()
         self.deadline = time.monotonic() + self.server.service.timeouts.linger
 
     @property
     def _unread(self) -> bool:
         return self.cycle is not None and not self.cycle.request.complete
-
-    def abort(self) -> None:
-        """Close now."""
-        self.transport.abort()

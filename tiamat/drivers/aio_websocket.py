@@ -6,15 +6,14 @@ No timer and no event per message: pings and deadlines are the sweep's, and a
 future is made only when the application waits.
 """
 
-import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
+from tiamat.drivers.flow import FlowControl
 from tiamat.drivers.waiters import Waiters
-from tiamat.gateways.asgi import ASGIGateway, Disconnected
+from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.asgi_websocket import Conversation
 from tiamat.protocol.websocket import PING, WebSocket
-from tiamat.system.queues import unsent
 from tiamat.system.scoreboard import cell
 
 if TYPE_CHECKING:
@@ -29,21 +28,17 @@ _NO_PONG: Final = 1011
 _RESTART: Final = 1012  # of IANA's registry: the client may come back at once
 
 
-class AioWebSocket(asyncio.Protocol):
+class AioWebSocket(FlowControl):
     """
     A WebSocket and the transport that it is on.
 
     Attributes:
         waits_since: Never: nobody closes it for want of room.
-        gone: Nothing can be sent any more.
-        full: The transport holds more than its high mark.
-        place: By what it was counted, where connections of a peer are limited.
     """
 
     __slots__ = (
-        "_asked", "_began", "_closing", "_due", "_heard", "_muted", "_peer",
-        "_pinged_at", "_receivers", "_reported", "_senders", "_unsent", "conversation",
-        "full", "gone", "place", "server", "socket", "transport",
+        "_asked", "_began", "_closing", "_due", "_heard", "_pinged_at", "_receivers",
+        "_reported", "conversation", "socket",
     )  # fmt: skip
 
     waits_since = _NEVER
@@ -53,24 +48,20 @@ class AioWebSocket(asyncio.Protocol):
     def __init__(
         self, server: "AioServer", connection: "AioConnection", socket: WebSocket
     ) -> None:
-        self.server = server
+        super().__init__(server)
+        self.peer = connection.peer
+        self.place = connection.place
         self.socket = socket
         self.transport = connection.transport
-        self.gone = False
         self.full = connection.full
-        self._peer = connection.peer
-        self.place = connection.place
         self._began = time.monotonic()
         self._due = _NEVER  # when the sweep has something to do here
         self._asked = False  # there was a ping, and its time isn't over
         self._pinged_at = 0.0
         self._heard = False  # something came behind it
-        self._unsent = 0  # bytes that waited for the peer when we last looked
-        self._muted = False  # reading stands still
         self._closing = False  # what comes is read and dropped
         self._reported = False
         self._receivers = Waiters()
-        self._senders = Waiters()
         server.closed(connection)
         server.opened(self)
         self.transport.set_protocol(self)
@@ -144,21 +135,16 @@ class AioWebSocket(asyncio.Protocol):
         """There is no half of a WebSocket: the transport closes."""
 
     def connection_lost(self, exc: Exception | None) -> None:
-        self.gone = True
-        self.full = False
         self._due = _NEVER
         self.socket.receive_eof()
+        super().connection_lost(exc)
         self.server.lost(self)
         self._receivers.wake()
-        self._senders.wake()
-
-    def pause_writing(self) -> None:
-        self.full = True
 
     def resume_writing(self) -> None:
         self.full = False
         self._settle()
-        self._senders.wake()
+        super().resume_writing()
 
     # What the conversation calls
 
@@ -182,19 +168,12 @@ class AioWebSocket(asyncio.Protocol):
         """
         socket = self.socket
         socket.resume()
-        if self._muted:
-            self._unmute()
+        if self.paused:
+            self.resume_reading()
         if socket.reply or socket.finished:
             self._settle()
         if not socket.messages and socket.ended is None:
             await self._receivers.wait(self.server.loop)
-
-    async def drain(self) -> None:
-        """Wait until the reader has taken enough; raises Disconnected."""
-        while self.full:
-            await self._senders.wait(self.server.loop)
-        if self.gone:
-            raise Disconnected("the client has gone")
 
     def accepted(self) -> None:
         """The 101 is with the transport: from here on it needs no room."""
@@ -203,7 +182,7 @@ class AioWebSocket(asyncio.Protocol):
         self._due = time.monotonic() + interval if interval else _NEVER
         self._settle()
         if not self.socket.messages:
-            self._unmute()
+            self.resume_reading()
         if self.server.draining and self.socket.open:
             self.close(_RESTART, "")
 
@@ -211,7 +190,7 @@ class AioWebSocket(asyncio.Protocol):
         """Begin the closing handshake, and wait for the peer's part in it."""
         self.write(self.socket.close(code, reason))
         self._due = time.monotonic() + self.server.service.timeouts.linger
-        self._unmute()
+        self.resume_reading()
         self._receivers.wake()
 
     def responded(self) -> None:
@@ -228,15 +207,8 @@ class AioWebSocket(asyncio.Protocol):
     # Steps
 
     def _mute(self) -> None:
-        if not self._muted and self.socket.ended is None:
-            self._muted = True
-            self.transport.pause_reading()
-
-    def _unmute(self) -> None:
-        if self._muted:
-            self._muted = False
-            if not self.gone:
-                self.transport.resume_reading()
+        if not self.paused and self.socket.ended is None:
+            self.pause_reading()
 
     def _settle(self) -> None:
         """Send what the protocol answers by itself, and close if that was all."""
@@ -258,12 +230,9 @@ class AioWebSocket(asyncio.Protocol):
             return
         self._closing = True
         self._due = time.monotonic() + self.server.service.timeouts.linger
-        self._unmute()
+        self.resume_reading()
         self._receivers.wake()
-        if self.transport.can_write_eof():
-            self.transport.write_eof()
-        else:
-            self.transport.close()
+        self.end_writing()
 
     def _report(self) -> None:
         """Tell who wants to know; what fails there is not the client's fault."""
@@ -285,7 +254,7 @@ class AioWebSocket(asyncio.Protocol):
             return
         try:
             finished(
-                conversation.request, response, conversation.scope, self._peer, took
+                conversation.request, response, conversation.scope, self.peer, took
             )
         except Exception as error:
             server.service.log.error("can't log a WebSocket", exc_info=error)
@@ -296,10 +265,7 @@ class AioWebSocket(asyncio.Protocol):
         """Ping, close who doesn't answer, and drop who doesn't close."""
         if now < self._due:
             return
-        waiting = self.transport.get_write_buffer_size()
-        if waiting:
-            waiting += unsent(self.transport.get_extra_info("socket").fileno())
-        takes, self._unsent = waiting != self._unsent, waiting
+        waiting, takes = self.look_at_unsent()
         if not self.socket.open:
             if waiting and takes:
                 self._due = now + self.server.service.timeouts.write
@@ -309,7 +275,7 @@ class AioWebSocket(asyncio.Protocol):
         settings = self.server.service.websocket
         if self._asked and settings.ping_timeout:
             # While we don't read, or while it reads, a pong may be on its way.
-            if not (self._heard or self._muted or (waiting and takes)):
+            if not (self._heard or self.paused or (waiting and takes)):
                 self.socket.fail(_NO_PONG, "no pong")
                 self._settle()
                 return
@@ -328,7 +294,3 @@ class AioWebSocket(asyncio.Protocol):
         """The worker goes: say so at once, and the client comes back to another."""
         if self.socket.open:
             self.close(_RESTART, "")
-
-    def abort(self) -> None:
-        """Close now."""
-        self.transport.abort()
