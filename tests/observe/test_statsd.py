@@ -3,8 +3,10 @@
 import os
 import re
 import socket
+import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -31,6 +33,15 @@ def daemon(stack: ExitStack, tmp_path: Path) -> socket.socket:
     sock.settimeout(LIMIT)
     sock.bind(str(tmp_path / "statsd"))
     return sock
+
+
+@contextmanager
+def closed_port() -> Iterator[int]:
+    """A port of UDP that answers with an error: its socket talks to somebody else."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.connect(("127.0.0.1", 9))
+        yield sock.getsockname()[1]
 
 
 def test_the_figures_of_a_second_are_one_datagram(
@@ -86,6 +97,23 @@ def test_a_daemon_that_is_not_there_is_no_trouble(stack: ExitStack) -> None:
     statsd.send()
 
     assert statsd.sock is None
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+def test_threads_find_out_together_that_nobody_is_there(stack: ExitStack) -> None:
+    """Who closes the socket takes it away from nobody who is about to send."""
+    port = stack.enter_context(closed_port())
+    statsd = Statsd(f"127.0.0.1:{port}")
+    stack.callback(statsd.close)
+    stack.callback(sys.setswitchinterval, sys.getswitchinterval())
+    sys.setswitchinterval(1e-6)
+
+    def send(_: int) -> None:
+        for _ in range(500):
+            statsd.send_datagram(b"a:1|c")
+
+    with ThreadPoolExecutor(4) as pool:
+        assert [None] * 4 == list(pool.map(send, range(4)))
 
 
 def test_udp_is_sent_to_host_and_port(stack: ExitStack) -> None:

@@ -156,13 +156,13 @@ class Statsd:
     def send_datagram(self, data: bytes) -> None:
         """Send one, or lose it; who is gone is looked for again by the next."""
         try:
-            if self.sock is None:
+            sock = self.sock  # which another thread may close meanwhile
+            if sock is None:
                 make = unpatched("socket", "socket")  # gevent's would wait
-                sock = make(self.family, socket.SOCK_DGRAM)
-                self.sock = sock
+                sock = self.sock = make(self.family, socket.SOCK_DGRAM)
                 sock.setblocking(False)
                 sock.connect(self.address)
-            self.sock.send(data)
+            sock.send(data)
         except BlockingIOError:
             pass
         except OSError:
