@@ -4,6 +4,7 @@ import copy
 import json
 import logging
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,8 @@ from running import wait_until
 from tiamat.compat.gunicorn import glogging
 from tiamat.compat.logger import Logger
 from tiamat.config import Config
+
+GUNICORN = Path(sys.prefix) / "gunicorn"
 
 SITE = """
 import json
@@ -47,8 +50,17 @@ def log(tmp_path: Path) -> Iterator[Logger]:
         logging.getLogger(name).handlers.clear()
 
 
-def test_a_class_that_writes_json_logs_requests(serve: Serve, tmp_path: Path) -> None:
-    """Written for gunicorn, which is not there."""
+@pytest.mark.parametrize(
+    ("gunicorn", "module"),
+    [("", "tiamat.compat.logger"), (str(GUNICORN), "gunicorn.glogging")],
+    ids=["without gunicorn", "with gunicorn"],
+)
+def test_a_class_that_writes_json_logs_requests(
+    serve: Serve, tmp_path: Path, gunicorn: str, module: str
+) -> None:
+    """Unmodified, on our logger or on gunicorn's own."""
+    if gunicorn and not GUNICORN.is_dir():
+        pytest.skip("there is no .venv/gunicorn; scripts/test installs it")
     directory = tmp_path / "server-0"
     directory.mkdir()
     (directory / "site_json.py").write_text(SITE)
@@ -56,6 +68,7 @@ def test_a_class_that_writes_json_logs_requests(serve: Serve, tmp_path: Path) ->
         "apps.pid:app",
         *("--logger-class=site_json.Mine", "--access-logfile=access.log"),
         "--access-logformat=%(m)s",
+        path=gunicorn,
     )
     path = directory / "access.log"
 
@@ -65,7 +78,7 @@ def test_a_class_that_writes_json_logs_requests(serve: Serve, tmp_path: Path) ->
     assert {
         "request": ["GET", "/shop", "200", "127.0.0.1"],
         "format": "%(m)s",
-        "of": "tiamat.compat.logger",
+        "of": module,
     } == json.loads(path.read_text())
     assert "[INFO] listening on" in server.log
 
