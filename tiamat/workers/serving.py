@@ -1,10 +1,12 @@
 """From settings to what a driver needs: everything chosen here, once per worker."""
 
 import resource
+import sys
 import time
 from typing import Any, Final, cast
 
 from tiamat.config import Config, named
+from tiamat.config.code import imported
 from tiamat.drivers.evented import Handle
 from tiamat.drivers.opening import Behind, Opener
 from tiamat.drivers.overload import busy_wsgi, in_time
@@ -46,6 +48,7 @@ def make_service(worker: Worker, *, multithread: bool = False) -> WSGIService:
         stopping=lambda: not worker.alive,
     )
     environs = environs_class(cfg)(
+        software=software(),
         script_name=cfg.root_path,
         multithread=multithread,
         multiprocess=cfg.workers > 1,
@@ -154,9 +157,24 @@ def bounded_queue(worker: Worker, run: Handle, service: WSGIService) -> Handle:
     return in_time(run, turn_away.run, limit)
 
 
+SHIM: Final = "tiamat.compat.gunicorn"
+"""Where code that knows gunicorn may have given the server another name."""
+
+
+def software() -> str:
+    """SERVER_SOFTWARE of environs."""
+    if SHIM not in sys.modules:
+        return "tiamat"
+    changed: Any = imported("tiamat.compat.server_name:in_environs")
+    return str(changed("tiamat"))
+
+
 def make_common(cfg: Config) -> CommonHeaders:
     """The headers of every response, fresh."""
     name = b"tiamat" if cfg.server_header else b""
+    if name and SHIM in sys.modules:
+        changed: Any = imported("tiamat.compat.server_name:in_headers")
+        name = changed(name)
     common = CommonHeaders(name, dated=cfg.date_header)
     common.refresh(int(time.time()))
     return common

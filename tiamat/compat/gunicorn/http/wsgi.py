@@ -278,3 +278,7 @@ class Response:
         self.send_headers()
         if self.chunked:
             util.write_chunk(self.sock, b"")
+
+
+DEFAULT_HEADERS: Final = Response.default_headers
+"""What sites replace that hide which server it is."""
