@@ -56,7 +56,7 @@ def test_environs_say_it(monkeypatch: pytest.MonkeyPatch) -> None:
     """As SERVER_SOFTWARE."""
     assert "tiamat" == server_name.in_environs("tiamat")
 
-    monkeypatch.setattr(server_name.package, "SERVER_SOFTWARE", "shop/1")
+    monkeypatch.setattr("tiamat.compat.gunicorn.SERVER_SOFTWARE", "shop/1")
     assert "shop/1" == server_name.in_environs("tiamat")
 
 
