@@ -7,7 +7,13 @@ import pytest
 
 from tiamat.compat import shim
 from tiamat.compat.gunicorn import config as module
-from tiamat.compat.gunicorn.config import Config, make_settings
+from tiamat.compat.gunicorn.config import (
+    KNOWN_SETTINGS,
+    Config,
+    Setting,
+    SettingMeta,
+    make_settings,
+)
 from tiamat.compat.settings import idle
 from tiamat.config import Config as OurConfig
 from tiamat.errors import ConfigError
@@ -128,6 +134,27 @@ def test_a_view_refuses_as_ours_does() -> None:
     """With our exception."""
     with pytest.raises(ConfigError, match="max_requests"):
         Config.view(OurConfig()).set("max_requests", "x")
+
+
+def test_a_view_keeps_what_a_program_has_of_its_own() -> None:
+    """Settings of plugins, and what its class adds."""
+
+    class Theirs(Config):
+        answer = 42
+
+    class Ours(OurConfig):
+        theirs = Theirs()
+
+    added = SettingMeta("PoolSize", (Setting,), {"name": "pool_size"})
+    KNOWN_SETTINGS.pop()
+    setting: Any = added()
+    setting.kept = 5
+    Ours.theirs.settings["pool_size"] = setting
+
+    view: Any = Config.view(Ours(workers=4))
+
+    assert (5, 42, 4) == (view.pool_size, view.answer, view.workers)
+    assert 1 == Ours.theirs.workers
 
 
 def test_a_view_has_hooks() -> None:

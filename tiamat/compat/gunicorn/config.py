@@ -6,6 +6,7 @@ made without ours is filled by ``set``; ``given`` tells what was said, for ours.
 """
 
 import argparse
+import copy
 import ipaddress
 import os
 import shlex
@@ -78,12 +79,19 @@ class Config:
 
     @classmethod
     def view(cls, config: "OurConfig") -> "Config":
-        """Our settings: what they are at any time, and what sets them."""
-        made = cls()
+        """
+        Our settings: what they are at any time, and what sets them.
+
+        Those that a program has said in a ``Config`` of its own, which is ``theirs`` of
+        ours, are such a one: it has settings of plugins, too.
+        """
+        theirs = getattr(config, "theirs", None)
+        made = copy.copy(theirs) if isinstance(theirs, Config) else cls()
         made.ours = config
         made.env_orig = dict(config.sources.environ) or made.env_orig
-        for name, setting in made.settings.items():
-            if name in config.settings:
+        made.settings = {name: one.copy() for name, one in made.settings.items()}
+        for setting in made.settings.values():
+            if isinstance(setting, Known):
                 setting.config = config
         return made
 
