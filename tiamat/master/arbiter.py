@@ -19,13 +19,12 @@ from tiamat.master.keeper import TURN_MESSAGES, Keeper
 from tiamat.master.member import State
 from tiamat.master.mold import load_here
 from tiamat.master.notices import Notices
-from tiamat.master.orders import ORDERS
 from tiamat.master.post import PostOffice
 from tiamat.master.premises import Premises
 from tiamat.master.pulse import TouchedFile
 from tiamat.master.reload import Reload
 from tiamat.master.roster import Roster
-from tiamat.master.server import Server
+from tiamat.master.ways import Ways
 from tiamat.system import process
 from tiamat.system.messages import (
     Accept,
@@ -69,6 +68,8 @@ class Arbiter:
         notices: what systemd is told.
         control: who asks through the control socket.
         handover: what USR2 has begun, if anything.
+        ways: how what the loop does is done.
+        server: what hooks see of this.
         crew: the helpers that the settings name.
         helper: what answers on ``status_bind``.
         gauges: what a statsd daemon is told.
@@ -80,10 +81,13 @@ class Arbiter:
         failure: why no worker can boot, if that is so.
     """
 
-    def __init__(self, config: "Config") -> None:
+    def __init__(
+        self, config: "Config", ways: "Callable[[Arbiter], Ways]" = Ways
+    ) -> None:
         self.premises = Premises(config)
         self.roster = Roster(config.workers)
-        self.server = Server(self)
+        self.ways = ways(self)
+        self.server = self.ways.server
         self.keeper = Keeper(self.premises, self.roster, self.server)
         self.reload = Reload(self)
         self.notices = Notices(self)
@@ -136,24 +140,28 @@ class Arbiter:
             TiamatError: the server can't start, and the log is not where the command
                 prints to.
         """
-        self.start()
+        self.ways.start()
+        self.loop()
+        return self.stop()
+
+    def loop(self) -> None:
+        """Keep the workers until told to stop, and until all of them have ended."""
         while not self.stopping or self.anybody_left:
             try:
                 self.turn()
             except Exception:  # a bug of ours; but the workers serve, and go on
                 self.log.exception("the master failed here, and goes on")
                 time.sleep(GAP)
-        return self.stop()
 
     def turn(self) -> None:
         """Do what is due, sleep until something happens, and do what that asks for."""
         try:
             self.delay.look_after(monotonic())
-            self.keeper.kill_late()
+            self.ways.murder_workers()
             self.reload.look_after(monotonic())
             if not self.stopping:
                 self.keeper.molds.tend(self.reload.plan, self.reload.before)
-            self.keeper.keep()
+            self.ways.manage_workers()
             self.handover.look_after(monotonic())
             self.notices.look_after(monotonic())
             self.helper.look_after(monotonic())
@@ -164,8 +172,8 @@ class Arbiter:
                 self.listen(forked)
             while (number := self.inbox.take()) is not None:
                 if not self.handover.passes_on(number):
-                    ORDERS[number](self)
-            self.reap()
+                    self.ways.obey(number)
+            self.ways.reap_workers()
             self.control.serve(monotonic())
 
     def wait(self) -> "list[Forked]":
@@ -174,6 +182,7 @@ class Arbiter:
         others = (
             *(self.reload, self.handover, self.notices),
             *(self.control, self.helper, self.crew, self.delay, self.gauges),
+            self.ways,
         )
         until = min([self.keeper.next_deadline(), *(one.deadline for one in others)])
         timeout = None if until == math.inf else max(0.0, until - monotonic())
@@ -224,7 +233,7 @@ class Arbiter:
             premises.open()
             self.keeper.set_target(config.workers, first=True)
             hooks.must(config, "on_starting", self.server)
-            self.inbox.catch(ORDERS)
+            self.ways.init_signals()
             self.keeper.selector.register(self.inbox, selectors.EVENT_READ)
             self.handover.line.open()
             premises.listen(self.inbox)

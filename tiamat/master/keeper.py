@@ -55,6 +55,7 @@ class Keeper:
         condemned: those on their way out, by pid.
         molds: what forks them, with ``preload_app``.
         scoreboard: their numbers.
+        doing: how each kind of task is done.
         ends: how many have ended, by reason.
         hurrying: whether nobody may finish anything.
         final: whether those who retire empty the kernel's queues first.
@@ -77,7 +78,7 @@ class Keeper:
         self.final = self.hurrying = False
         self._failure = ""
         self._oom_kills = cgroup.oom_kills()
-        self._tasks: dict[type, Callable[[Any], None]] = {
+        self.doing: dict[type, Callable[[Any], object]] = {
             Spawn: self.spawn,
             Admit: self.admit,
             Retire: self.retire,
@@ -103,10 +104,15 @@ class Keeper:
             old = None if first else before
             self.server.call("nworkers_changed", self.server, count, old)
 
-    def keep(self) -> None:
-        """Do all that the roster asks for now."""
-        while (task := next(self.tasks(), None)) is not None:
-            self._tasks[type(task)](task)
+    def keep(self, wanted: "Callable[[Task], bool]" = bool) -> None:
+        """
+        Do what the roster asks for now.
+
+        Args:
+            wanted: which of its tasks; all of them if not given.
+        """
+        while (task := next(filter(wanted, self.tasks()), None)) is not None:
+            self.doing[type(task)](task)
 
     def tasks(self) -> Iterator[Task]:
         """What the roster asks for and can be done: a mold may not be ready yet."""
@@ -122,8 +128,8 @@ class Keeper:
 
     # --- Tasks ----------------------------------------------------------------------
 
-    def spawn(self, task: Spawn) -> None:
-        """Fork a worker, or try again later."""
+    def spawn(self, task: Spawn) -> int:
+        """Fork a worker; return its pid, or 0 if that is to be tried again later."""
         plan, generation = self.plan_for(task), self.roster.generation
         if plan is not self.premises.plan:
             generation = self.roster.newest + 1
@@ -146,10 +152,11 @@ class Keeper:
             self.premises.log.error(
                 "can't fork worker %d: %s%s", task.slot, error, text
             )
-            return
+            return 0
         self.roster.add(member)
         self.workers[member.pid] = forked
         self.selector.register(forked.channel, selectors.EVENT_READ, forked)
+        return member.pid
 
     def enter(self, worker: "Worker") -> None:
         """In a new worker: let go of the master's things, take its own settings."""

@@ -57,6 +57,7 @@ class Premises:
         self.entrance = belongings.entrance()
         self.status = Listeners({})
         self._command = -1
+        self._pid = os.getpid()
 
     @property
     def config(self) -> Config:

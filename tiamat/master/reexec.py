@@ -255,7 +255,7 @@ class Succession:
             return
         try:
             server.call("pre_exec", server)
-            self.become_new_master(server.cfg, listeners, status, master, there)
+            self.become_new_master(server.config, listeners, status, master, there)
         except BaseException as error:
             there.send(Failed(1, f"can't become a new master: {error}"))
             server.log.exception("can't become a new master")

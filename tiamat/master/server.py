@@ -24,9 +24,14 @@ class Server:
         self._arbiter = arbiter
 
     @property
-    def cfg(self) -> "Config":
+    def config(self) -> "Config":
         """The settings that are in force."""
         return self._arbiter.premises.config
+
+    @property
+    def cfg(self) -> "Config":
+        """The settings that are in force, as hooks know them."""
+        return self.config
 
     @property
     def log(self) -> "Log":
@@ -111,7 +116,7 @@ class Server:
             args: for the hook.
             config: the settings that it is of; those in force if not given.
         """
-        hook: Callable[..., object] | None = getattr(config or self.cfg, name)
+        hook: Callable[..., object] | None = getattr(config or self.config, name)
         if hook is None:
             return
         try:
