@@ -102,7 +102,7 @@ def check(config: "Config") -> None:
     if config.app and makes_server(config):
         if tcp.script_path(config.app) is None:
             loader.parse_spec(config.app)
-    elif config.app and config.paste is None and config.sources.application is None:
+    elif config.app and config.paste is None and config.sources.names_application:
         loader.parse_spec(config.app)
 
 
@@ -113,8 +113,11 @@ def load(config: "Config") -> object:
     Raises:
         TiamatError: it can't be loaded.
     """
-    if config.sources.application is not None:
-        return config.sources.application
+    sources = config.sources
+    if sources.application is not None:
+        return sources.application
+    if sources.loader is not None:
+        return sources.loader()
     if makes_server(config):
         return tcp.load(config.app or "")
     if config.paste is not None:

@@ -115,9 +115,8 @@ class Config(
         """
         entered = self.hidden is not None
         self.leave()
-        sources = self.sources
         try:
-            config = type(self)().read(sources.again())
+            config = self.made_again()
         except SystemExit as error:  # usage can't have changed
             raise ConfigError(f"the command line is refused ({error.code})") from None
         finally:
@@ -125,6 +124,10 @@ class Config(
                 self.enter()
         config.sources.modules.update(self.modules)  # those are not imported again
         return config
+
+    def made_again(self) -> "Config":
+        """A new object of the same sources."""
+        return type(self)().read(self.sources.again())
 
     @property
     def warnings(self) -> list[str]:

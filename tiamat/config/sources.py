@@ -10,7 +10,7 @@ import contextlib
 import os
 import shlex
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -46,7 +46,8 @@ class Sources:
     The command line, environment and directory that a command was given in.
 
     Or, if there was none, what a program has said of the server in it: settings are
-    *embedded*, and *application* may be an object.
+    *embedded* by an *embedder*, and *application* may be an object; or a *loader*
+    makes one in each worker.
 
     Attributes, after ``read``:
         app: the application that the command line names.
@@ -60,10 +61,17 @@ class Sources:
     cwd: str
     embedded: Mapping[str, object] | None = None
     application: object = None
+    loader: Callable[[], object] | None = None
+    embedder: str = "serve()"
     app: str | None = None
     path: str = ""
     warnings: list[str] = field(default_factory=list)
     modules: dict[str, tuple[str, float]] = field(default_factory=dict)
+
+    @property
+    def names_application(self) -> bool:
+        """Whether the application is known by name only."""
+        return self.application is None and self.loader is None
 
     def again(self) -> "Sources":
         """The same, not yet read."""
@@ -114,7 +122,7 @@ class Sources:
         if file is not None:
             yield from self.from_file(file, settings)
         for name, value in embedded.items():
-            yield Given(name, value, "serve()")
+            yield Given(name, value, self.embedder)
 
     def words(self, variable: str) -> list[str]:
         """The words of a command line that a variable of the environment holds."""
