@@ -1,0 +1,1 @@
+"""gunicorn's package of application objects."""
