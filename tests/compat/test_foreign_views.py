@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 
-from tiamat.compat.foreign_views import ForeignApp, log_for
+from tiamat.compat.embedded import EmbeddedConfig
+from tiamat.compat.foreign_views import ForeignApp, app_for, log_for
+from tiamat.compat.gunicorn import config as gunicorn_config
 from tiamat.compat.logger import Logger
 from tiamat.config import Config
 from tiamat.config.named import open_log
@@ -31,6 +33,17 @@ def test_what_can_not_be_loaded_says_why() -> None:
     """With the error that others raise, too."""
     with pytest.raises(StartupError):
         ForeignApp(None, Config(wsgi_app="no.such:app"), None).wsgi()
+
+
+def test_a_program_has_an_application_object_of_its_own() -> None:
+    """It gets back the settings that this worker was made with."""
+    before = gunicorn_config.Config()
+    program = SimpleNamespace(cfg=before)
+    config = EmbeddedConfig.of(program)
+    program.cfg = None
+
+    assert program is app_for(None, config, None)
+    assert before is program.cfg
 
 
 def test_our_log_gets_gunicorn_s_names(tmp_path: Path) -> None:

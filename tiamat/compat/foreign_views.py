@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from tiamat.compat.embedded import EmbeddedConfig
 from tiamat.compat.foreign_logger import ForeignLogger
 from tiamat.compat.gunicorn import config as theirs
 from tiamat.compat.logger import writer
@@ -53,6 +54,19 @@ class ForeignApp:
             TiamatError: it can't be loaded.
         """
         return application.load(self._config)
+
+
+def app_for(cfg: Any, config: "Config", loaded: Any) -> Any:
+    """
+    gunicorn's application object: that of the program that embeds us, or one of ours.
+
+    Args:
+        cfg, config, loaded: as for ``ForeignApp``.
+    """
+    if isinstance(config, EmbeddedConfig):
+        config.program.cfg = config.theirs
+        return config.program
+    return ForeignApp(cfg, config, loaded)
 
 
 class ForeignLog:

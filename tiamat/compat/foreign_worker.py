@@ -20,7 +20,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from tiamat.compat.foreign_socket import ForeignSocket
-from tiamat.compat.foreign_views import ForeignApp, ForeignConfig, log_for
+from tiamat.compat.foreign_views import ForeignConfig, app_for, log_for
 from tiamat.errors import ConfigError, StartupError, TiamatError
 from tiamat.gateways.loader import reason, without_ours
 from tiamat.system import process
@@ -112,7 +112,7 @@ class ForeignWorker(Worker):
         self.own = [ForeignSocket(one, cfg, log) for one in self.listeners]
         listeners: list[Any] = self.own
         self.sockets = self.listeners = listeners
-        app = ForeignApp(cfg, self.cfg, self.app)
+        app = app_for(cfg, self.cfg, self.app)
         self.foreign = worker = kind(
             *(self.age, self.ppid, [*self.own], app, self.timeout / 2, cfg, log)
         )
