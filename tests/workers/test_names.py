@@ -34,6 +34,7 @@ def test_without_a_name_the_application_chooses() -> None:
         ("snyc", "worker_class 'snyc' is not known; there is asgi, gevent, h11, sync,"),
         ("tiamat.workers.sync:Nobody", "module 'tiamat.workers.sync' has no 'Nobody'"),
         ("no.such:Worker", "can't be imported: ModuleNotFoundError"),
+        ("egg:meinheld#worker", "no package that is installed declares it"),
         (dict, "is no class of workers; they derive from tiamat.workers.base.Worker"),
     ],
 )

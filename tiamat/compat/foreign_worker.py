@@ -10,6 +10,7 @@ nobody as long as it touches the file.
 It has a parser, limits and timeouts of its own: nothing of our drivers is used.
 """
 
+import contextlib
 import gc
 import os
 import select
@@ -217,6 +218,8 @@ class ForeignWorker(Worker):
             self.retire(self.why_it_goes())
         self.alive = False
         worker = self if self.foreign is None else self.foreign
+        with contextlib.suppress(AttributeError, OSError):
+            worker.tmp.close()
         self.call_hook("worker_exit", self.server, worker)
 
     def why_it_goes(self) -> str:

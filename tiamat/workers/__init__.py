@@ -115,6 +115,10 @@ def find(name: str) -> object:
     path = ALIASES.get(name) or entry_point(name) or foreign_entry_point(name)
     if not path:
         refuse_strangers(name)
+        if name.startswith("egg:"):
+            raise ConfigError(
+                f"worker_class {name!r}: no package that is installed declares it"
+            )
         path = name
     module, colon, attribute = path.partition(":")
     if not colon:
