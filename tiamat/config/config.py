@@ -1,18 +1,17 @@
 """All settings, and where the value of each came from."""
 
-import contextlib
 import copy
 import os
-import pwd
 import sys
 from collections.abc import Mapping, Sequence
 from types import FunctionType
 from typing import NoReturn
 
-from tiamat.config import application, environment, foreign, http2
-from tiamat.config.accepted import INSTEAD, Accepted
+from tiamat.config import application, environment
+from tiamat.config.accepted import Accepted
 from tiamat.config.asgi import ASGI
 from tiamat.config.debugging import Debugging
+from tiamat.config.finishing import finish
 from tiamat.config.gunicorn_names import GunicornNames
 from tiamat.config.hooks import Hooks
 from tiamat.config.http2 import HTTP2
@@ -24,7 +23,6 @@ from tiamat.config.processes import Processes
 from tiamat.config.protocols import Protocols
 from tiamat.config.sources import Sources, mtime
 from tiamat.config.tls import TLS
-from tiamat.config.tls import finish as finish_tls
 from tiamat.errors import ConfigError
 from tiamat.system.private_socket import usual_path
 
@@ -57,6 +55,8 @@ class Config(
         modules: what the configuration file imported: names to path and mtime.
     """
 
+    app: str | None
+
     def __init__(self, **values: object) -> None:
         self.values = {
             name: copy.copy(setting.default) for name, setting in self.settings.items()
@@ -68,7 +68,7 @@ class Config(
         self.hidden: dict[str, str | None] | None = None
         for name, value in values.items():
             self.put(name, value, f"Config({name}=…)")
-        self.finish()
+        finish(self)
 
     @classmethod
     def load(
@@ -101,7 +101,7 @@ class Config(
         self.sources = sources
         for given in sources.read(self.settings):
             self.put(*given)
-        self.finish()
+        finish(self)
         return self
 
     def read_again(self) -> "Config":
@@ -202,61 +202,6 @@ class Config(
         origin = self.origin(name)
         value = self.given.get(name, self.values[name])
         raise ConfigError(complaint(name, value, origin, reason))
-
-    def finish(self) -> None:
-        """Check what takes more than one value, and complete what is relative."""
-        application.finish_script(self)
-        self.app = application.name_of(self)
-        if (path := application.logging_file(self)) and not self.logconfig:
-            self.values["logconfig"] = path
-            self.origins["logconfig"] = f"paste, {self.origin('paste')}"
-        chosen = self.chdir if "chdir" in self.origins else "."
-        self.values["chdir"] = os.path.normpath(os.path.join(self.sources.cwd, chosen))
-        if not os.path.isdir(self.chdir):
-            self.refuse("chdir", "is no directory")
-        if "user" in self.origins:
-            self.finish_user()
-        finish_tls(self)
-        if self.capture_output and self.errorlog == "-":
-            where = self.origin("capture_output")
-            self.warnings.append(
-                f"{where}: capture_output has no effect without a file for errorlog:"
-                " what the application prints goes to the standard error already"
-            )
-        self.note_without_effect()
-        environment.from_file(self)  # what is wrong with it is said now
-        if (self.logconfig or "").endswith((".json", ".yaml", ".yml")):
-            self.refuse(
-                "logconfig",
-                "is no file of logging.config.fileConfig; --log-config-json reads"
-                " JSON, and logconfig_dict, in the configuration file, is all else",
-            )
-        if self.max_surge == self.max_unavailable == 0:
-            self.refuse(
-                "max_surge",
-                "and max_unavailable = 0 leave no way to replace a worker;"
-                " set one of them to 1",
-            )
-
-    def note_without_effect(self) -> None:
-        """Say what somebody has asked for in vain, once, and what is so instead."""
-        for name, instead in INSTEAD.items():
-            if self.values[name] != self.settings[name].default:
-                where = self.origin(name)
-                self.warnings.append(f"{where}: {name} has no effect: {instead}")
-        if text := foreign.note(self.worker_class):
-            self.warnings.append(f"{self.origin('worker_class')}: {text}")
-        for name in http2.wanted(self.values):
-            self.warnings.append(f"{self.origin(name)}: {name}: {http2.WANTED}")
-
-    def finish_user(self) -> None:
-        """Only root changes users; without a group, workers get the user's own."""
-        if os.geteuid() not in (0, self.user):
-            self.refuse("user", "can't be: only root runs workers as somebody else")
-        if "group" not in self.origins:
-            with contextlib.suppress(KeyError):  # a number that has no account
-                self.values["group"] = pwd.getpwuid(self.user).pw_gid
-                self.origins["group"] = f"login group of user, {self.origin('user')}"
 
     # --- The process --------------------------------------------------------
 
