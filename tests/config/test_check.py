@@ -53,6 +53,8 @@ def test_nothing_is_wrong_with_good_settings(site: Path) -> None:
         "accesslog": "/dev/stdout",
         "pidfile": "tiamat.pid",
         "tmp_upload_dir": str(site),
+        "stdout_path": "out",
+        "helpers": {"queue": "true --yes", "cron": "tiamat_test_app:application"},
         "logconfig_dict": {"loggers": {"tiamat.error": {"level": "INFO"}}},
     }
 
@@ -221,6 +223,32 @@ def test_a_worker_class_that_is_not_there_is_told(site: Path) -> None:
             {"pythonpath": "/no/such"},
             "pythonpath = '/no/such' names '/no/such', which does not exist",
         ),
+        ({"stdout_path": "/no/such/out"}, "stdout_path = '/no/such/out' has no direc"),
+        (
+            {"helpers": {"queue": "no-such-command -A shop"}},
+            "helpers['queue'] = 'no-such-command -A shop' can't be run: there is no"
+            " command 'no-such-command' in PATH",
+        ),
+        (
+            {"helpers": {"queue": "./no-such-command"}},
+            "there is no command './no-such-command' in /",
+        ),
+        (
+            {"helpers": {"queue": "./tiamat_test_app.py"}},
+            "./tiamat_test_app.py is not executable",
+        ),
+        (
+            {"helpers": {"queue": "LEVEL=1 true"}},
+            "there is no command 'LEVEL=1'; no shell reads it, so write env LEVEL=1",
+        ),
+        (
+            {"helpers": {"cron": "tiamat_test_nope:run"}},
+            "helpers['cron'] = 'tiamat_test_nope:run' can't be called: no module",
+        ),
+        (
+            {"helpers": {"cron": "tiamat_test_app:run"}},
+            "can't be called: module 'tiamat_test_app' has no attribute 'run'",
+        ),
         ({"bind": "203.0.113.113:0"}, "no interface of this machine has that address"),
         ({"bind": "unix:/no/such/x.sock"}, "make its directory first"),
     ],
@@ -256,6 +284,22 @@ def test_an_address_in_use_is_a_note(site: Path) -> None:
 
     assert found.is_note
     assert "no problem if it is the one to be reloaded" in found.text
+
+
+def test_a_helper_is_told_of_with_its_place(site: Path) -> None:
+    """The file, and the line of the setting."""
+    file = site / "tiamat.conf.py"
+    file.write_text('# A site.\n\nhelpers = {"queue": "no-such-command"}\n')
+    checked = subprocess.run(
+        [sys.executable, "-m", "tiamat", "--check-config", "tiamat_test_app"],
+        capture_output=True,
+        text=True,
+    )
+
+    assert f"{file.name}, line 3: helpers['queue'] = 'no-such-command'" in (
+        checked.stdout + checked.stderr
+    )
+    assert checked.returncode != 0
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")

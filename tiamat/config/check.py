@@ -8,6 +8,7 @@ tried in a forked process.
 import os
 import re
 import select
+import shutil
 import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,8 +16,9 @@ from typing import Any, Final, TypeAlias
 
 from tiamat.config import application, named
 from tiamat.config.config import Config, complaint
+from tiamat.config.helper_kinds import command
 from tiamat.errors import BindError, TiamatError
-from tiamat.gateways import interface
+from tiamat.gateways import interface, loader
 from tiamat.observe.log import Log
 from tiamat.observe.sink import STANDARD
 from tiamat.system import sockets
@@ -65,6 +67,7 @@ def check(config: Config, load_worker_class: ClassLoader) -> list[Finding]:
         *check_addresses(config),
         *check_status(config),
         *check_files(config),
+        *check_helpers(config),
     ]
 
 
@@ -206,7 +209,7 @@ def check_status(config: Config) -> Iterator[Finding]:
 
 def check_files(config: Config) -> Iterator[Finding]:
     """Files can be written where the settings say."""
-    for name in ("errorlog", "accesslog", "pidfile"):
+    for name in ("errorlog", "accesslog", "pidfile", "stdout_path"):
         path = config.values[name]
         if not path or path == "-" or path in STANDARD:
             continue
@@ -224,6 +227,44 @@ def check_files(config: Config) -> Iterator[Finding]:
         if part.strip() and not os.path.exists(part.strip()):
             reason = f"names {part.strip()!r}, which does not exist"
             yield trouble(config, "pythonpath", reason)
+
+
+def check_helpers(config: Config) -> Iterator[Finding]:
+    """Commands are there, and functions can be imported; none is begun."""
+    for name, what in config.helpers.items():
+        if words := command(what):
+            reason = without_command(words[0])
+        else:
+            title = f"importing {what!r}"
+            limit = config.boot_timeout or None
+            reason = in_child(title, lambda what=what: function_fault(what), limit)  # type: ignore[misc]
+        if reason:
+            origin = config.origin("helpers")
+            yield Finding(complaint(f"helpers[{name!r}]", what, origin, reason))
+
+
+def without_command(word: str) -> str:
+    """Why a command can't be run, by its first word; nothing if it can."""
+    if shutil.which(word):
+        return ""
+    if "/" in word and os.path.isfile(word):
+        return f"can't be run: {word} is not executable"
+    if "=" in word:
+        return (
+            f"can't be run: there is no command {word!r}; no shell reads it, so write"
+            f" env {word} before the command"
+        )
+    where = f"in {os.getcwd()}" if "/" in word else f"in PATH, {os.environ.get('PATH')}"
+    return f"can't be run: there is no command {word!r} {where}"
+
+
+def function_fault(what: str) -> str:
+    """Why a helper's function can't be called; nothing if it can."""
+    try:
+        loader.load(what)
+    except TiamatError as error:
+        return f"can't be called: {error}"
+    return ""
 
 
 def placed(config: Config, name: str, text: str) -> str:
