@@ -115,21 +115,16 @@ def takes_config(run: Any) -> bool:
     return arity(run) != 0
 
 
-def kind_of(server: Any) -> Kind:
+def kind_of(server: Any) -> Kind | None:
     """
-    What a worker script has returned.
+    What a worker script has returned; None if it is no server.
 
     Two arguments may be those of WSGI, of a stream's handler, or of one of sockets: a
     coroutine function is the second, and WSGI is told by the names of its parameters,
     ``environ`` or ``start_response``.
-
-    Raises:
-        AppError: it is no server; the text says what may be returned.
     """
     kind = by_type(server)
-    if kind is not None:
-        return kind
-    if callable(server):
+    if kind is None and callable(server):
         count = arity(server)
         if interface.is_coroutine(server):
             if count == 2:
@@ -142,12 +137,7 @@ def kind_of(server: Any) -> Kind:
             return "wsgi" if names_of(server) & {*WSGI} else "handler"
         elif interface.interface(server) == "asgi":
             return "asgi"
-    raise AppError(
-        f"run(config) returned {loader.described(server)}, which is no server: return"
-        " an object with serve(sockets), a factory of asyncio protocols, async def"
-        " handler(reader, writer), a socketserver, a gevent StreamServer, def"
-        " handler(sock, address), or a WSGI or ASGI application"
-    )
+    return kind
 
 
 def by_type(server: Any) -> Kind | None:

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Final
 
 from tiamat.config import application
-from tiamat.errors import AppError, StartupError
-from tiamat.gateways import interface, loader, tcp
+from tiamat.errors import AppError, StartupError, TiamatError
+from tiamat.gateways import adapters, interface, loader, tcp
 from tiamat.system.listener import Listener
 from tiamat.workers import load_worker_class
 from tiamat.workers.base import Worker
@@ -65,10 +65,9 @@ class TCPWorker(Worker):
         self.given = RunConfig(self)
         arguments = (self.given,) if tcp.takes_config(run) else ()
         try:
-            self.made = self.call(run, *arguments)
-            self.kind = tcp.kind_of(self.made)
+            self.made, self.kind = adapters.served(self.call(run, *arguments))
             self.check()
-        except AppError:
+        except TiamatError:
             raise
         except (Exception, SystemExit) as error:
             raise StartupError(
