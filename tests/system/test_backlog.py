@@ -15,6 +15,8 @@ linux = pytest.mark.skipif(
     sys.platform != "linux", reason="packet filters on listeners are Linux's"
 )
 
+FAMILIES = [(socket.AF_INET, "127.0.0.1"), (socket.AF_INET6, "::1")]
+
 
 def late_client(address: tuple[str, int]) -> socket.socket:
     """A client whose connection is on its way."""
@@ -112,3 +114,29 @@ def test_how_long_a_connection_has_waited_is_known() -> None:
                 pass
 
     assert seconds <= time.monotonic() - began + 0.1
+
+
+@linux
+@pytest.mark.parametrize(("family", "host"), FAMILIES)
+def test_a_handshake_that_has_begun_is_completed(
+    family: socket.AddressFamily, host: str
+) -> None:
+    """
+    Its last ACK gets through the filter, and so does what comes behind it.
+
+    TCP_DEFER_ACCEPT keeps a handshake open until there is data.
+    """
+    with socket.create_server((host, 0), family=family) as server:
+        server.setsockopt(socket.IPPROTO_TCP, socket.TCP_DEFER_ACCEPT, 30)
+        with socket.create_connection(server.getsockname()[:2]) as client:
+            assert refuse_new(server)
+
+            client.sendall(b"hello")
+            server.settimeout(30)
+            connection, _ = server.accept()
+            with connection:
+                connection.settimeout(30)
+                client.sendall(b" and more")
+                client.shutdown(socket.SHUT_WR)
+
+                assert b"hello and more" == connection.makefile("rb").read()

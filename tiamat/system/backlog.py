@@ -3,9 +3,9 @@ The kernel's queue of a listener: its length, and closing its door to empty it.
 
 A listener that is closed resets the connections in its queue. One that is emptied
 first still gets new ones between the last ``accept`` and ``close``. So, before the
-last stop, a packet filter that drops everything is attached: no handshake is
-completed any more, the queue only gets shorter, and who comes too late is refused
-or goes to the next server, as if nobody had listened.
+last stop, a packet filter is attached that drops what begins a handshake: nobody new
+gets into the queue, handshakes that have begun are completed, and who comes too late
+is refused or goes to the next server, as if nobody had listened.
 """
 
 import array
@@ -16,9 +16,23 @@ from typing import Final
 
 SO_ATTACH_FILTER: Final = 26  # asm-generic/socket.h
 
-# One instruction of classic BPF, `return 0`: keep no byte of any packet.
+SYN: Final = 0x02  # RFC 9293, 3.1: the control bits, in byte 13 of a segment's header
+ACK: Final = 0x10
+_CONTROL_BITS: Final = 13
+
+# Classic BPF. What a filter of a TCP socket sees begins with the TCP header. Those who
+# are accepted later inherit the filter; it does them no harm, as it drops no ACK.
 # linux/filter.h: struct sock_filter { __u16 code; __u8 jt, jf; __u32 k; }
-DROP_ALL: Final = struct.pack("HBBI", 0x06, 0, 0, 0)
+DROP_SYN: Final = b"".join(
+    struct.pack("HBBI", *instruction)
+    for instruction in (
+        (0x30, 0, 0, _CONTROL_BITS),  # BPF_LD | BPF_B | BPF_ABS
+        (0x54, 0, 0, SYN | ACK),  # BPF_ALU | BPF_AND | BPF_K
+        (0x15, 0, 1, SYN),  # BPF_JMP | BPF_JEQ | BPF_K: else, one further
+        (0x06, 0, 0, 0),  # BPF_RET: keep no byte of it
+        (0x06, 0, 0, 0xFFFFFFFF),  # BPF_RET: keep all
+    )
+)
 
 
 # linux/tcp.h: struct tcp_info, eight bytes and then numbers of four.
@@ -62,9 +76,9 @@ def refuse_new(listener: socket.socket) -> bool:
     """
     if sys.platform != "linux" or listener.family == socket.AF_UNIX:
         return False
-    program = array.array("B", DROP_ALL)
+    program = array.array("B", DROP_SYN)
     # linux/filter.h: struct sock_fprog { unsigned short len; struct sock_filter *f; }
-    filters = struct.pack("HP", len(DROP_ALL) // 8, program.buffer_info()[0])
+    filters = struct.pack("HP", len(DROP_SYN) // 8, program.buffer_info()[0])
     try:
         listener.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filters)
     except OSError:
