@@ -1,5 +1,6 @@
 """What an application may ask of its worker, in every kind of worker."""
 
+import http.client
 import os
 import signal
 from functools import partial
@@ -10,7 +11,7 @@ from children import child
 from conftest import Serve
 from kinds import KINDS
 from mail import heard, hears, numbers, start
-from running import state, wait_until
+from running import LIMIT, state, wait_until
 
 import tiamat
 from tiamat.system.messages import Post, Retiring
@@ -108,6 +109,36 @@ def test_who_begins_to_serve_hears_it_too(serve: Serve, kind: str) -> None:
     server.wait_until_all_are_gone()
 
     assert ["orphaned"] == heard(server, 0)
+
+
+THINKS = """
+import time, tiamat
+
+def post_worker_init(worker):
+    def think():
+        open("begun", "w").close()
+        time.sleep(1.0)
+        open("thought", "w").close()
+
+    tiamat.current_worker().on_orphaned(think)
+"""
+
+
+@pytest.mark.parametrize("kind", ["threads", "gevent"])
+def test_a_worker_does_not_end_while_it_hears_it(serve: Serve, kind: str) -> None:
+    """In a thread or a greenlet of its own, which may wait for something."""
+    app, *words = KINDS[kind]
+    server = serve(f"apps.posting:{app}", *words, config=THINKS)
+    client = http.client.HTTPConnection(*server.address, timeout=LIMIT)
+    client.request("GET", "/")
+    client.getresponse().read()  # kept alive, so that the worker has to look after it
+    os.kill(server.pid, signal.SIGKILL)
+    server.process.wait()
+    wait_until((server.directory / "begun").exists, "it hears")
+    client.close()
+    server.wait_until_all_are_gone()
+
+    assert (server.directory / "thought").exists()
 
 
 def test_elsewhere_there_is_no_worker() -> None:

@@ -8,6 +8,7 @@ the event loop. Nothing of it is on the way of a request.
 
 import inspect
 import threading
+import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
@@ -21,6 +22,10 @@ if TYPE_CHECKING:
 
 WAITING: Final = 1000
 """The most messages that wait for the application; what comes then is dropped."""
+
+
+PAUSE: Final = 0.005
+"""Seconds between two looks whether all is given, at the end."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,6 @@ class Mailbox:
         self.orphaned: list[Callable[[], object]] = []
         self.coroutines: Callable[[Any], object] | None = None
         self._missed = 0
-        self._threaded = False
         self._delivering = unpatched("_thread", "allocate_lock")()
 
     def put(self, message: Posted | Missed) -> None:
@@ -126,7 +130,6 @@ class Mailbox:
 
     def deliver_in_thread(self) -> None:
         """Give all that waits in a thread of its own, which ends with them."""
-        self._threaded = True
         threading.Thread(
             target=self.deliver, name="worker-messages", daemon=True
         ).start()
@@ -136,12 +139,18 @@ class Mailbox:
         Give what came last, before the process ends.
 
         Args:
-            seconds: how long to wait for a thread that is giving meanwhile: what it
-                has taken is lost when the process ends under it.
+            seconds: how long to wait for a thread or greenlet that is giving
+                meanwhile: what it has taken is lost when the process ends under it.
         """
-        if self._threaded and self._delivering.acquire(timeout=max(0.0, seconds)):
-            self._delivering.release()
-        self.deliver()
+        until = time.monotonic() + seconds
+        while True:
+            self.deliver()
+            # In this order: what nobody has taken first, then who is giving.
+            if not self.waiting and not self._delivering.locked():
+                return
+            if time.monotonic() >= until:
+                return
+            time.sleep(PAUSE)  # gevent's, where it has patched: the greenlet goes on
 
     async def stream(self, topic: str | None) -> AsyncIterator[Received]:
         """Messages as they come, on an event loop of whatever thread."""
