@@ -76,6 +76,13 @@ print(gunicorn.__name__, gunicorn.util is sys.modules["tiamat.compat.gunicorn.ut
     assert "tiamat.compat.gunicorn True" == place.python("-c", code)
 
 
+def test_a_program_may_derive_from_its_classes(place: Place) -> None:
+    """The usual way to embed it."""
+    code = "from gunicorn.app.base import BaseApplication as B; print(B.__module__)"
+
+    assert "tiamat.compat.gunicorn.app.base" == place.python("-c", code)
+
+
 @pytest.mark.parametrize(
     "command", [["bin/python", "-m", "gunicorn"], ["bin/gunicorn"]]
 )
