@@ -16,7 +16,7 @@ from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from bench import client, procfs, ws_client, ws_frames
+from bench import client, procfs, raw_tcp, ws_client, ws_frames
 from bench.environment import ROOT
 from bench.peers import SERVERS
 from bench.promise_apps import GIGABYTE
@@ -67,6 +67,22 @@ class Promise:
     def app(self, group: str) -> str:
         """Return the application for the servers of a group."""
         return self.asgi_app if group == "asgi" else self.wsgi_app
+
+
+@dataclass(frozen=True)
+class Alone:
+    """Something that must hold, whose measurement starts the servers that it needs."""
+
+    measured: Callable[[Environment, Cores], list[Figure]]
+    groups: tuple[str, ...] = ()
+
+
+def raw_echo(environment: Environment, cores: Cores) -> list[Figure]:
+    """Echo 100 bytes on 50 connections, beside the same server by hand."""
+    return [
+        Figure(f"CPU time of {kind}, by that by hand", ratio, 1.1)
+        for kind, ratio in raw_tcp.echo_ratios(environment, cores).items()
+    ]
 
 
 def websockets(server: Running) -> list[Figure]:
@@ -331,7 +347,7 @@ def slow_clients(server: Running) -> list[Figure]:
 
 
 ECHO = "bench.asgi_apps:echo"
-PROMISES = {
+PROMISES: dict[str, Promise | Alone] = {
     "websockets": Promise(websockets, ("asgi",), asgi_app=ECHO),
     "deflated-websockets": Promise(deflated_websockets, ("asgi",), asgi_app=ECHO),
     "stalled-download": Promise(stalled_download, ("asgi",)),
@@ -339,6 +355,7 @@ PROMISES = {
     "sleepers": Promise(sleepers, ("threads", "gevent"), threads=50),
     "idle-clients": Promise(idle, ("threads", "gevent")),
     "slow-clients": Promise(slow_clients, ("threads", "gevent"), threads=4),
+    "raw-echo": Alone(raw_echo),
 }
 
 
@@ -352,20 +369,35 @@ def run(
     missed = 0
     for name in names:
         promise = PROMISES[name]
+        if isinstance(promise, Alone):
+            missed += told(name, lambda p=promise: p.measured(environment, cores))  # type: ignore[misc]
+            continue
         for server in servers:
-            group = SERVERS[server].group
-            if group not in promise.groups:
-                continue
-            try:
-                with Running(
-                    server, promise.app(group), environment, cores, promise.threads
-                ) as running:
-                    figures = promise.measured(running)
-            except (DidNotStartError, OSError, RuntimeError, ValueError) as error:
-                print(f"{name}, {server}: not measured, {str(error) or repr(error)}")
-                missed += not isinstance(error, DidNotStartError)
-                continue
-            for figure in figures:
-                print(f"{name}, {server}: {figure}", flush=True)
-                missed += "MISSED" in str(figure)
+            if SERVERS[server].group in promise.groups:
+                about = promise, server, environment, cores
+                missed += told(
+                    f"{name}, {server}",
+                    lambda about=about: measured(*about),  # type: ignore[misc]
+                )
     return 1 if missed else 0
+
+
+def measured(
+    promise: Promise, server: str, environment: Environment, cores: Cores
+) -> list[Figure]:
+    """Start a server and measure it."""
+    app = promise.app(SERVERS[server].group)
+    with Running(server, app, environment, cores, promise.threads) as running:
+        return promise.measured(running)
+
+
+def told(about: str, measure: Callable[[], list[Figure]]) -> int:
+    """Print figures; return how many bars were missed."""
+    try:
+        figures = measure()
+    except (DidNotStartError, OSError, RuntimeError, ValueError) as error:
+        print(f"{about}: not measured, {str(error) or repr(error)}")
+        return int(not isinstance(error, DidNotStartError))
+    for figure in figures:
+        print(f"{about}: {figure}", flush=True)
+    return sum("MISSED" in str(figure) for figure in figures)

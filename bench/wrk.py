@@ -57,15 +57,20 @@ def run(url: str, request: Request, seconds: int, core: int) -> Figures:
     return figures_of(command, seconds)
 
 
-def echo(port: int, size: int, seconds: int, core: int) -> Figures:
+def echo(
+    port: int, size: int, seconds: int, core: int, *, raw: bool = False
+) -> Figures:
     """
     Let a server echo WebSocket messages of *size* bytes for some whole seconds.
+
+    If *raw*, bytes of TCP, without any WebSocket.
 
     Raises:
         RuntimeError: the client failed, or does not come back.
     """
     command = ["taskset", "-c", str(core), sys.executable, "-m", "bench.ws_client"]
     command += [str(port), str(size), str(seconds), str(CONNECTIONS)]
+    command += ["raw"] if raw else []
     return figures_of(command, seconds)
 
 

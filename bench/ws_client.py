@@ -1,6 +1,8 @@
 """
 WebSocket load: ``python -m bench.ws_client PORT SIZE SECONDS CONNECTIONS``.
 
+With ``raw`` behind these the messages have no frames, and the server just echoes.
+
 One thread, one message in flight per connection, frames made beforehand: cheap
 enough that the server is what is waited for. Prints one line of JSON, as
 wrk.lua does.
@@ -36,18 +38,20 @@ class Peer:
 class Load:
     """All connections of a run."""
 
-    def __init__(self, port: int, size: int, connections: int) -> None:
+    def __init__(
+        self, port: int, size: int, connections: int, *, raw: bool = False
+    ) -> None:
         opcode = ws_frames.TEXT if size < SMALL else ws_frames.BINARY
         payload = b"x" * size
-        self._frame = ws_frames.frame(payload, opcode=opcode)
-        self._answer = ws_frames.answer_to(payload, opcode=opcode)
+        self._frame = payload if raw else ws_frames.frame(payload, opcode=opcode)
+        self._answer = b"" if raw else ws_frames.answer_to(payload, opcode=opcode)
         self._size = len(self._answer) + size
         self._poll = select.epoll()
         self._peers: dict[int, Peer] = {}
         self.times: list[float] = []  # of each echo, in seconds
         self.errors = 0
         for _ in range(connections):
-            peer = Peer(connect(port))
+            peer = Peer(connect_raw(port) if raw else connect(port))
             self._peers[peer.sock.fileno()] = peer
             self._poll.register(peer.sock, select.EPOLLIN)
 
@@ -115,6 +119,14 @@ class Load:
             peer.sock.close()
 
 
+def connect_raw(port: int) -> socket.socket:
+    """Connect, and leave it non-blocking."""
+    sock = socket.create_connection(("127.0.0.1", port), timeout=TIMEOUT)
+    sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    sock.setblocking(False)
+    return sock
+
+
 def connect(port: int, *, deflate: bool = False) -> socket.socket:
     """
     Open a WebSocket and leave it non-blocking.
@@ -141,8 +153,8 @@ def connect(port: int, *, deflate: bool = False) -> socket.socket:
 
 def main() -> None:
     """Put load on a server, and print what was seen."""
-    port, size, seconds, connections = map(int, sys.argv[1:])
-    load = Load(port, size, connections)
+    port, size, seconds, connections = map(int, sys.argv[1:5])
+    load = Load(port, size, connections, raw="raw" in sys.argv[5:])
     took = load.run(seconds)
     times = sorted(load.times) or [0.0]
     figures = {
