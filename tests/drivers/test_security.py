@@ -1,14 +1,16 @@
 """What connections have of TLS; files that change are read again."""
 
+import gc
 import logging
 import ssl
+import weakref
 from pathlib import Path
 from typing import Any
 
 import pytest
 from authority import Authority, make_authority
 
-from tiamat.drivers.security import LOOK, Security
+from tiamat.drivers.security import KEPT, LOOK, Security
 from tiamat.errors import TLSError
 from tiamat.system.tls import Certificate, TLSValues, make_context
 
@@ -93,6 +95,23 @@ def test_connections_without_a_certificate_share_their_base(
     assert "TLSv1.3" == one["SSL_PROTOCOL"]
     assert ours.environ({"HTTPS": "on", "other": 1}, tls)["other"] == 1
     assert {"HTTPS": "on"} == base
+
+
+class Base(dict[str, Any]):
+    """One of which it can be told whether it is still there."""
+
+
+def test_bases_of_single_connections_are_not_kept(authority: Authority) -> None:
+    """Behind a PROXY header each connection has its own, and they are endless."""
+    ours = security(authority)
+    tls = shake_hands(ours.context, authority.client())
+    bases = [Base(number=number) for number in range(500)]
+    kept = [weakref.ref(base) for base in bases]
+
+    assert list(range(500)) == [ours.environ(base, tls)["number"] for base in bases]
+    bases.clear()
+    gc.collect()
+    assert sum(base() is not None for base in kept) <= KEPT
 
 
 def test_a_clients_certificate_is_told_of(authority: Authority) -> None:

@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 LOOK: Final = 0.9
 """Seconds between two looks whether the files have changed."""
 
+KEPT: Final = 64
+"""The most bases that are kept for others: of listeners, by version and cipher."""
+
 
 class Security:
     """
@@ -118,7 +121,9 @@ class Security:
         if found is None or found[0] is not base:
             made = base.copy()  # has its room, which `|` would not give
             made.update(told.variables(self.details(tls)))
-            found = self._bases[key] = base, made
+            found = base, made
+            if len(self._bases) < KEPT:  # behind PROXY headers each has its own
+                self._bases[key] = found
         return found[1]
 
     def scope(self, base: Scope, tls: Any) -> Scope:
