@@ -121,20 +121,14 @@ class GeventWorker(SyncWorker):
         """
         self.loop.adopt(sock, address, base)
 
-    def run(self) -> None:
-        """Serve until told to stop, then let greenlets finish."""
-        if self.orphaned:
-            return
-        heartbeat = min(HEARTBEAT, (self.cfg.timeout or FOREVER) / 2)
+    def open(self) -> None:
+        """``prepare`` has made the loop."""
+
+    def begin_to_accept(self) -> None:
+        """From now on connections come."""
         self.log.hold()  # the access lines of a turn leave in one write
         self._flushing.start(self.log.flush)
         self.loop.accept()
-        while self.alive:
-            self.turn(heartbeat)
-        if self.final:
-            self.loop.accept_all(li.sock for li in self.listeners if not li.inherited)
-        self.close_listeners()
-        self.finish()
 
     def serve_check(self, request: SelfCheck) -> None:
         """Serve the worker's request to itself, in a greenlet."""
@@ -198,6 +192,9 @@ class GeventWorker(SyncWorker):
     def finish(self) -> None:
         """Let greenlets finish; end them shortly before it is too late."""
         loop = self.loop
+        if self.final:
+            loop.accept_all(li.sock for li in self.listeners if not li.inherited)
+        self.close_listeners()
         clock = time.monotonic
         until = self.deadline() - min(PATIENCE, self.cfg.graceful_timeout / 10)
         while (loop.connections or self.guests) and clock() < until:

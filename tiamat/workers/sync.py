@@ -38,6 +38,25 @@ class SyncWorker(Worker):
 
     def run(self) -> None:
         """Serve until told to stop, then drain."""
+        self.open()
+        if self.orphaned:
+            return
+        self.begin_to_accept()
+        while self.alive:
+            self.turn(self.heartbeat)
+        self.finish()
+
+    @property
+    def heartbeat(self) -> float:
+        """
+        Seconds between two signs of life of an idle worker.
+
+        Twice within ``timeout``, so that one late look of the master's is no death.
+        """
+        return min(HEARTBEAT, (self.cfg.timeout or FOREVER) / 2)
+
+    def open(self) -> None:
+        """Make the loop; nothing is accepted yet."""
         service = self.service
         loop = self.loop = EventedLoop(
             [listener.sock for listener in self.listeners],
@@ -47,19 +66,26 @@ class SyncWorker(Worker):
             others_idle=self.row.idle_elsewhere,
         )
         loop.watch_wakeup(self.wakeup.fileno(), self.handle_wakeup)
-        if self.orphaned:
-            return
-        # Twice within `timeout`, so that one late look of the master's is no death.
-        heartbeat = min(HEARTBEAT, (self.cfg.timeout or FOREVER) / 2)
-        loop.accept()
+
+    def begin_to_accept(self) -> None:
+        """From now on connections come."""
+        assert self.loop is not None
+        self.loop.accept()
         self.log.hold()  # the access lines of a turn leave in one write
-        while self.alive:
-            # Others may come and go; alone, no request has to ask for them.
-            loop.always_keeps = (
-                loop.accepting and loop.keepalive > 0 and self.row.alone()
-            )
-            loop.turn(heartbeat)
-            self.report(loop)
+
+    def turn(self, timeout: float) -> None:
+        """Wait for something, at most so many seconds, and do it."""
+        loop = self.loop
+        assert loop is not None
+        # Others may come and go; alone, no request has to ask for them.
+        loop.always_keeps = loop.accepting and loop.keepalive > 0 and self.row.alone()
+        loop.turn(timeout)
+        self.report(loop)
+
+    def finish(self) -> None:
+        """Serve what is here, until it is done or the time is over."""
+        loop = self.loop
+        assert loop is not None
         if self.final:
             # An inherited queue is kept for who starts next: systemd's, a test's.
             ours = (li.sock for li in self.listeners if not li.inherited)

@@ -42,6 +42,7 @@ class ThreadsWorker(SyncWorker):
     multithread: ClassVar[bool] = True
     watched: ClassVar[bool] = False
     pool: Pool
+    watch: "Watch"
     seats: Scoreboard | None = None
 
     def share(self) -> None:
@@ -55,8 +56,8 @@ class ThreadsWorker(SyncWorker):
         found = [request for row in rows if (request := row.request()) is not None]
         return min(found, key=itemgetter(2)) if found else super().request()
 
-    def run(self) -> None:
-        """Serve until told to stop, then drain."""
+    def open(self) -> None:
+        """Make the loop and the pool; nothing is accepted yet."""
         loop = self.loop = PooledLoop(
             [listener.sock for listener in self.listeners],
             self.service,
@@ -64,20 +65,20 @@ class ThreadsWorker(SyncWorker):
             self.handler(self.service.gateway.run),
             others_idle=self.row.idle_elsewhere,
         )
-        pool = self.pool = Pool(
+        self.pool = Pool(
             loop, self.cfg.threads, self.wakeup, self.handle_wakeup, self.seats
         )
-        watch = Watch(self, pool)
-        self.log.hold()  # the access lines of a turn leave in one write
-        pool.served = self.log.flush
-        if self.orphaned:
-            return
-        heartbeat = min(HEARTBEAT, (self.cfg.timeout or FOREVER) / 2)
-        loop.accept()
-        while self.alive:
-            pool.tend(heartbeat)
-            watch.look()
-        self.drain_pool(pool, watch)
+        self.watch = Watch(self, self.pool)
+
+    def begin_to_accept(self) -> None:
+        """From now on connections come."""
+        super().begin_to_accept()
+        self.pool.served = self.log.flush
+
+    def turn(self, timeout: float) -> None:
+        """See to the threads, for at most so many seconds."""
+        self.pool.tend(timeout)
+        self.watch.look()
 
     def serve_check(self, request: SelfCheck) -> None:
         """Serve the worker's request to itself, in a thread of a pool."""
@@ -97,8 +98,9 @@ class ThreadsWorker(SyncWorker):
         """In a thread that ends with them: the main thread looks after the others."""
         self.mailbox.deliver_in_thread()
 
-    def drain_pool(self, pool: Pool, watch: "Watch") -> None:
+    def finish(self) -> None:
         """Finish what is here; whoever is stuck is left behind at the deadline."""
+        pool, watch = self.pool, self.watch
         loop = pool.loop
         clock = loop.clock
         pool.summon()
