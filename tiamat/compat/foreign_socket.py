@@ -28,6 +28,8 @@ class ForeignSocket(socket.socket):
     Attributes:
         cfg_addr: the address; host and port, or the path of a Unix socket.
         FAMILY: the family, by the name that gunicorn has for it.
+        inherited: whether somebody else bound it, who keeps its queue.
+        plain: whether it has no TLS though others have.
         before_use: called once, before it is first used to wait or accept.
     """
 
@@ -41,6 +43,8 @@ class ForeignSocket(socket.socket):
         self.before_use = None
         self.cfg_addr: Any = listener.address
         self.FAMILY = family
+        self.inherited = listener.inherited
+        self.plain = listener.plain
         self.conf = conf
         self.log = log
         self._text = listener.url_by("https" if conf.is_ssl else "http")
@@ -54,6 +58,10 @@ class ForeignSocket(socket.socket):
     def sock(self) -> "ForeignSocket":
         """gunicorn's object has the socket here; ours is one."""
         return self
+
+    def getsockname(self) -> Any:
+        """The address, also when it is closed: requests are answered behind that."""
+        return self.cfg_addr
 
     def get_backlog(self) -> int:
         """How many connections wait: the master knows, its workers don't look."""

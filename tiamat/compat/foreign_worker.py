@@ -252,6 +252,7 @@ class ForeignWorker(Worker):
         told = not self.alive
         if not told:
             self._stop_at = time.monotonic() + self.cfg.graceful_timeout
+        self.final = self.final or final
         self.alive = False
         self.row.accept(False)
         self.wakeup.wake()

@@ -7,6 +7,7 @@ written for gunicorn is named likewise, its entry points are of ``gunicorn.worke
 """
 
 from importlib import import_module
+from sys import modules
 from typing import TYPE_CHECKING, Final
 
 from tiamat.config import foreign
@@ -79,11 +80,12 @@ def load_worker_class(name: object, threads: int = 1) -> type["Worker"]:
     if name is None:
         # What it becomes is imported before the fork: the memory is shared, and who
         # has dropped privileges may not read our files.
-        find("threads" if threads > 1 else "sync")
-        name = AUTO
+        first = find("threads" if threads > 1 else "sync")
+        name = first if is_wrapped(first) else AUTO
     kind = find(name) if isinstance(name, str) else of_class(name)
     if threads > 1 and path_of(kind) == OURS["sync"]:
         kind = find("threads")
+    kind = kind_in_use(kind)
     if not (isinstance(kind, type) and issubclass(kind, Worker)):
         refuse_strangers(f"{getattr(kind, '__module__', '')}.")
         raise ConfigError(
@@ -96,6 +98,24 @@ def load_worker_class(name: object, threads: int = 1) -> type["Worker"]:
 def path_of(kind: object) -> str:
     """The path by which a class is found, ``module:Class``."""
     return f"{getattr(kind, '__module__', '')}:{getattr(kind, '__name__', '')}"
+
+
+def kind_in_use(kind: object) -> object:
+    """The class itself; for one of ours that others have wrapped, what calls them."""
+    if not is_wrapped(kind):
+        return kind
+    from tiamat.workers.foreigners import stand_in, wrapped
+
+    return stand_in(wrapped(path_of(kind)))
+
+
+def is_wrapped(kind: object) -> bool:
+    """Whether somebody has wrapped methods of the class of gunicorn's name for ours."""
+    if "tiamat.compat.gunicorn.workers" not in modules:
+        return False
+    from tiamat.workers.foreigners import wrapped
+
+    return wrapped(path_of(kind)) is not None
 
 
 def of_class(kind: object) -> object:

@@ -12,6 +12,7 @@ import signal
 import sys
 from importlib import import_module
 from importlib.util import find_spec
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from tiamat.config import foreign
@@ -33,6 +34,23 @@ LIMIT: Final = 60.0
 ANSWER: Final = 4000
 """The most bytes of what that process has to say: a pipe takes as many at once."""
 
+THEIRS: Final = {
+    "tiamat.workers.sync:SyncWorker": "sync:SyncWorker",
+    "tiamat.workers.threads:ThreadsWorker": "gthread:ThreadWorker",
+    "tiamat.workers.gevent:GeventWorker": "ggevent:GeventWorker",
+    "tiamat.workers.asgi:ASGIWorker": "gasgi:ASGIWorker",
+}
+"""By the path of a worker of ours: the class of gunicorn's name that serves with it."""
+
+METHODS: Final = frozenset(
+    (
+        *("__init__", "init_process", "load_wsgi", "run", "notify", "accept", "handle"),
+        *("handle_request", "handle_error", "handle_quit", "handle_exit"),
+        *("handle_abort", "handle_usr1", "init_signals", "enqueue_req", "patch"),
+    )
+)
+"""What others wrap in those classes, to see what a worker does."""
+
 Whose: TypeAlias = Literal["ours", "foreign"]
 
 _seen: dict[str, Whose] = {}
@@ -53,6 +71,34 @@ def is_foreign(kind: object) -> bool:
         and not issubclass(kind, Worker)
         and all(callable(getattr(kind, name, None)) for name in NEEDED)
     )
+
+
+def wrapped(path: str) -> Any:
+    """
+    The class of gunicorn's name for a worker of ours, if somebody has changed it.
+
+    As instrumentation does: what it has put in the place of a method is to be called.
+    Nothing is imported to see that.
+
+    Args:
+        path: of our class.
+
+    Returns:
+        The class; None if it is as we made it, or not here at all.
+    """
+    module, _, name = THEIRS.get(path, "").partition(":")
+    kind = getattr(sys.modules.get(f"tiamat.compat.gunicorn.workers.{module}"), name, 0)
+    if not isinstance(kind, type):
+        return None
+    methods = (vars(one).get(name) for one in kind.__mro__[:-1] for name in METHODS)
+    return kind if any(method and is_changed(method) for method in methods) else None
+
+
+def is_changed(method: object) -> bool:
+    """Whether something else stands in the place of a method of ours."""
+    if not isinstance(method, FunctionType):
+        return True
+    return not str(method.__globals__["__name__"]).startswith("tiamat.")
 
 
 def split(path: str) -> tuple[str, str]:

@@ -35,7 +35,6 @@ from tiamat.system.scoreboard import IN_FLIGHT
 from tiamat.types import Environ
 from tiamat.workers.check import PEER, SelfCheck
 from tiamat.workers.green_loop import READ, GreenLoop
-from tiamat.workers.serving import FOREVER
 from tiamat.workers.sync import SyncWorker
 
 HEARTBEAT: Final = 1.0

@@ -2,7 +2,7 @@
 
 import itertools
 import math
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from tiamat.drivers.evented import EventedLoop, Handle
 from tiamat.drivers.service import WSGIService, over_http
@@ -69,14 +69,12 @@ class SyncWorker(Worker):
 
     def begin_to_accept(self) -> None:
         """From now on connections come."""
-        assert self.loop is not None
-        self.loop.accept()
+        cast(EventedLoop, self.loop).accept()
         self.log.hold()  # the access lines of a turn leave in one write
 
     def turn(self, timeout: float) -> None:
         """Wait for something, at most so many seconds, and do it."""
-        loop = self.loop
-        assert loop is not None
+        loop = cast(EventedLoop, self.loop)
         # Others may come and go; alone, no request has to ask for them.
         loop.always_keeps = loop.accepting and loop.keepalive > 0 and self.row.alone()
         loop.turn(timeout)
@@ -84,8 +82,7 @@ class SyncWorker(Worker):
 
     def finish(self) -> None:
         """Serve what is here, until it is done or the time is over."""
-        loop = self.loop
-        assert loop is not None
+        loop = cast(EventedLoop, self.loop)
         if self.final:
             # An inherited queue is kept for who starts next: systemd's, a test's.
             ours = (li.sock for li in self.listeners if not li.inherited)
