@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from conftest import Serve
 from drivers.aio_loops import run
+from kinds import KINDS
 from running import wait_until
 
 import tiamat
@@ -145,8 +146,9 @@ def test_an_asgi_request_stays_within_its_frames(kind: str) -> None:
 LARGE = {
     *("asyncio", "datetime", "difflib", "email", "hashlib", "http.client"),
     *("logging.config", "pickle", "socketserver", "ssl"),
+    *("gevent", "greenlet", "uvloop"),
 }
-"""Modules of the standard library that the master of sync workers has no use for."""
+"""Modules that the master has no use for."""
 
 SAYS = """
 def when_ready(server):
@@ -158,9 +160,11 @@ def when_ready(server):
 """
 
 
-def test_the_master_imports_nothing_large(serve: Serve) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_master_imports_nothing_large(serve: Serve, kind: str) -> None:
     """Under 20 MB resident, without extras: see the note of issue 5."""
-    server = serve("apps.pid:app", "-k", "sync", config=SAYS)
+    app, *flags = KINDS[kind]
+    server = serve(f"apps.varied:{app}", *flags, config=SAYS)
     path = server.directory / "modules"
     wait_until(path.exists, "the master is ready")
     names = path.read_text().split()

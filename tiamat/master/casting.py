@@ -37,6 +37,7 @@ from tiamat.workers import signals as worker_signals
 from tiamat.workers.base import Worker
 from tiamat.workers.endings import CRASHED, failure
 from tiamat.workers.init import WorkerInit
+from tiamat.workers.late import real
 from tiamat.workers.preload import preload
 
 if TYPE_CHECKING:
@@ -103,6 +104,7 @@ class Caster:
         process.set_title(f"tiamat: {self.name} [{cfg.proc_name or cfg.app}]")
         # A collection leaves holes in pages, which each worker would fill for itself.
         gc.disable()
+        plan.worker_class = real(plan.worker_class)
         if plan.worker_class.patches:
             plan.worker_class.patch(log, self.name)
         plan.app = preload(cfg)

@@ -27,6 +27,7 @@ from tiamat.system.messages import (
     Spawned,
 )
 from tiamat.workers.base import Worker
+from tiamat.workers.late import real
 from tiamat.workers.preload import preload
 
 if TYPE_CHECKING:
@@ -198,4 +199,5 @@ def load_here(plan: Plan, log: "Log") -> None:
         "preload_app: the master loads the application itself, since this is not Linux;"
         " a reload does not load it again"
     )
+    plan.worker_class = real(plan.worker_class)
     plan.app = preload(plan.config)

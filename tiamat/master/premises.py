@@ -17,7 +17,7 @@ from tiamat.master.spawn import Plan
 from tiamat.observe.log import Log
 from tiamat.system import process
 from tiamat.system.messages import Failed
-from tiamat.workers import load_worker_class
+from tiamat.workers.late import late_worker_class
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
@@ -48,7 +48,7 @@ class Premises:
     log: Log
 
     def __init__(self, config: Config) -> None:
-        kind = load_worker_class(config.worker_class, config.threads)
+        kind = late_worker_class(config.worker_class, config.threads)
         self.plan = Plan(config, kind, Listeners({}))
         self.before: Plan | None = None
         self.succession = Succession()

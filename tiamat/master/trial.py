@@ -17,6 +17,7 @@ from tiamat.master.listeners import never
 from tiamat.master.spawn import Plan
 from tiamat.system import signals
 from tiamat.workers import load_worker_class
+from tiamat.workers.late import late_worker_class
 
 LIMIT: Final = 30.0
 """Seconds that the configuration file may take."""
@@ -101,7 +102,7 @@ def new_plan(plan: Plan, most: int) -> Plan:
         config.refuse(
             "workers", f"is more than {most}, the most until a re-exec (USR2)"
         )
-    worker_class = load_worker_class(config.worker_class, config.threads)
+    worker_class = late_worker_class(config.worker_class, config.threads)
     return Plan(config, worker_class, plan.listeners.rebound(config, never))
 
 

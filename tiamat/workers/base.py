@@ -187,6 +187,7 @@ class Worker(GunicornNames):
         self.wakeup = Wakeup()
         self.wakeup.wake_on_signals()
         signals.install(self)
+        self.after_fork()
         os.register_at_fork(after_in_child=self.forget)
         current.enter(self)
         hooks.must(self.cfg, "post_fork", self.server, self)
@@ -208,6 +209,9 @@ class Worker(GunicornNames):
         gc.freeze()
         self.row.beat(time.monotonic())
         self.send(Ready())
+
+    def after_fork(self) -> None:
+        """What comes first in the new process, once it hears signals."""
 
     def init_process(self) -> None:
         """

@@ -74,10 +74,9 @@ class GeventWorker(SyncWorker):
         for warning in caught:  # the configuration file has imported too much
             log.warning("%s: %s", name, warning.message)
 
-    def boot(self) -> None:
-        """Have a hub of its own first: that of a mold may have turned already."""
+    def after_fork(self) -> None:
+        """Have a hub of its own: that of a mold may have turned already."""
         gevent.reinit()
-        super().boot()
 
     def init_process(self) -> None:
         """Patch this process, unless a mold has done so."""

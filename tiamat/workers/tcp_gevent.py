@@ -26,10 +26,9 @@ class GeventServerWorker(ThreadWorker):
         """As the gevent worker does."""
         GeventWorker.patch(log, name)
 
-    def boot(self) -> None:
-        """Have a hub of its own first: that of a mold may have turned already."""
+    def after_fork(self) -> None:
+        """Have a hub of its own: that of a mold may have turned already."""
         gevent.reinit()
-        super().boot()
 
     def init_process(self) -> None:
         """Patch this process, unless a mold has done so."""
