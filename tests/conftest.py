@@ -1,12 +1,30 @@
 """What tests of every floor may use."""
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from dealing import dealt
 from running import Server
 
 Serve = Callable[..., Server]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(
+    config: pytest.Config, items: list[pytest.Item]
+) -> None:
+    """Under ``scripts/soak`` tests with the highest limits come first."""
+    count = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "0"))
+    if count and "soak" in config.option.markexpr.split():
+        items[:] = dealt(items, count, limit)
+
+
+def limit(item: pytest.Item) -> float:
+    """How many seconds a test may take by a mark of its own; 0 if it has none."""
+    mark = item.get_closest_marker("timeout")
+    return float(mark.args[0]) if mark else 0.0
 
 
 @pytest.fixture

@@ -94,8 +94,10 @@ def test_ten_thousand_who_say_nothing_are_not_noticed(serve: Serve, kind: str) -
 
 
 @pytest.mark.soak
+@pytest.mark.waits
 @pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.timeout(300)
 def test_a_thousand_slow_clients_lock_nobody_out(
     serve: Serve, tmp_path: Path, kind: str, attack: str
 ) -> None:
