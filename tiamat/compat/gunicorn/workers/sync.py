@@ -45,6 +45,7 @@ class Served(base.Worker):
             return
         inner.begin_to_accept()
         self.serve()
+        self.alive = False  # the master's word may come before its signal
         inner.finish()
         self.end()
 
