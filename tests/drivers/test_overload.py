@@ -107,9 +107,9 @@ def test_who_has_waited_too_long_gets_503_on_asyncio(
             *writer.get_extra_info("peername")
         )
         other.write(GET % b"late")
-        await until(lambda: server.waiting)
-        who, since = server.waiting[0]
-        server.waiting[0] = who, since - 2 * LIMIT
+        await until(lambda: server.turns.waiting)
+        who, since = server.turns.waiting[0]
+        server.turns.waiting[0] = who, since - 2 * LIMIT
         if stuck:
             server.sweep()
         else:
