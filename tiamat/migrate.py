@@ -180,7 +180,7 @@ def is_harmless(config: Config, name: str) -> bool:
         return not isinstance(given, str) or given.strip().startswith("0")
     if name == "control_socket":
         return not setting.value
-    if name in ("loglevel", "access_log_format"):
+    if name == "loglevel":
         return True  # else it had been refused
     if name == "pre_fork":
         return not config.preload_app

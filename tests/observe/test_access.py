@@ -161,11 +161,18 @@ def test_a_request_that_was_refused_has_a_line_too() -> None:
     assert found.endswith('"-" 400 - "-" "-" - - - []')
 
 
+def test_an_atom_that_is_none_is_a_dash() -> None:
+    """As with gunicorn; so a format of a site's goes on working."""
+    write = access.compile_format("%(x)s %({}i)s %(s)s")
+    response = cast("Response", SimpleNamespace(status=200, sent=0, headers=[]))
+
+    assert "- - 200" == write(None, response, None, ("", ""), 0.0, 0.0)
+    assert ["x", "{}i"] == access.unknown_atoms("%(x)s %({}i)s %(s)s %% %({Host}i)s")
+
+
 @pytest.mark.parametrize(
     ("format", "complaint"),
     [
-        ("%(x)s", r"there is no atom %\(x\)s"),
-        ("%({}i)s", "there is no atom"),
         ("%h", r"'%h' at column 1 is no atom"),
         ("50%", "'%' at column 3 is no atom"),
         ("%(h)d", r"write %\(h\)s, not '%\(h\)d'"),

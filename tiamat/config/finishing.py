@@ -72,11 +72,26 @@ def finish_logs(config: "Config") -> None:
             f"{where}: capture_output has no effect without a file for errorlog:"
             " what the application prints goes to the standard error already"
         )
+    note_unknown_atoms(config)
     if (config.logconfig or "").endswith((".json", ".yaml", ".yml")):
         config.refuse(
             "logconfig",
             "is no file of logging.config.fileConfig; --log-config-json reads"
             " JSON, and logconfig_dict, in the configuration file, is all else",
+        )
+
+
+def note_unknown_atoms(config: "Config") -> None:
+    """gunicorn never says that an atom is none."""
+    if "access_log_format" not in config.origins:
+        return
+    from tiamat.observe.access import NUMBERS, TEXTS, unknown_atoms
+
+    for name in unknown_atoms(config.access_log_format):
+        config.warnings.append(
+            f"{config.origin('access_log_format')}: there is no atom %({name})s, so it"
+            f" will be a dash; there are {' '.join([*TEXTS, *NUMBERS])} {{Name}}i"
+            " {Name}o {NAME}e"
         )
 
 

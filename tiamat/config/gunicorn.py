@@ -76,10 +76,11 @@ print_config: better. It says where each value comes from, and loads nothing.
 
 accesslog: same.
 disable_redirect_access_to_syslog: same.
-access_log_format: differs. An atom that is none is an error; there it is `-`.
+access_log_format: better. The log warns of an atom that is none; it is `-`, as there.
   `json` as well.
 errorlog: same.
-loglevel: differs. A word that is no level is an error; there it is `info`.
+loglevel: differs. `warn` and `fatal` are levels, too. Another word is an error; there
+  it is `info`.
 capture_output: same.
 logger_class: better. `tiamat.compat.logger.Logger` is gunicorn's `Logger` on files that
   nobody waits for.

@@ -142,13 +142,21 @@ def optional(kind: Kind[T]) -> Kind[T | None]:
     return Kind(convert, kind.metavar, kind.takes, kind.code)
 
 
-def one_of(*words: str) -> Kind[str]:
-    """One of a few words; True and False are "on" and "off" where those are."""
+def one_of(*words: str, also: Mapping[str, str] | None = None) -> Kind[str]:
+    """
+    One of a few words; True and False are "on" and "off" where those are.
+
+    Args:
+        words: them.
+        also: other words, and which of the few each means.
+    """
+    others = also or {}
 
     def convert(value: object) -> str:
         if isinstance(value, bool) and {"on", "off"} <= {*words}:
             value = "on" if value else "off"
         word = value.strip().lower() if isinstance(value, str) else value
+        word = others.get(word, word) if isinstance(word, str) else word
         if word not in words:
             raise ValueError(f"is none of {', '.join(words)}")
         return str(word)

@@ -41,7 +41,10 @@ class Logs(Section):
     )
     loglevel = Setting(
         "--log-level",
-        type=kinds.one_of("debug", "info", "warning", "error", "critical"),
+        type=kinds.one_of(
+            *("debug", "info", "warning", "error", "critical"),
+            also={"warn": "warning", "fatal": "critical"},  # as logging has them
+        ),
         default="info",
         help="The least important lines that the error log gets.",
     )

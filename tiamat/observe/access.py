@@ -67,7 +67,7 @@ def compile_format(format: str) -> "Line":
     Make a function that writes lines of *format*.
 
     Raises:
-        ValueError: the format has an atom that we don't know, or can't be read.
+        ValueError: the format can't be read.
     """
     template: list[str] = []
     atoms: list[Atom] = []
@@ -111,13 +111,19 @@ def line_writer(template: str, atoms: tuple[Atom, ...]) -> "Line":
     return line
 
 
-def find_atom(name: str) -> tuple[Atom, str]:
-    """
-    The function of an atom, and the conversions that it may have.
+def unknown_atoms(format: str) -> list[str]:
+    """The atoms in a format that stand for nothing: a dash, as with gunicorn."""
+    names = [field["atom"] for field in FIELD.finditer(format)]
+    return [name for name in names if name and find_atom(name)[0] is nothing]
 
-    Raises:
-        ValueError: there is none of that name.
-    """
+
+def nothing(exchange: "Exchange") -> str:
+    """What an atom is that nobody knows."""
+    return NOTHING
+
+
+def find_atom(name: str) -> tuple[Atom, str]:
+    """The function of an atom, and the conversions that it may have."""
     if name in TEXTS:
         return TEXTS[name], "s"
     if name in NUMBERS:
@@ -125,10 +131,7 @@ def find_atom(name: str) -> tuple[Atom, str]:
     if re.fullmatch(r"\{[^{}]+\}[ioe]", name):
         maker = {"i": request_header, "o": response_header, "e": variable}[name[-1]]
         return maker(name[1:-2]), "s"
-    known = " ".join([*TEXTS, *NUMBERS])
-    raise ValueError(
-        f"there is no atom %({name})s; there are {known} {{Name}}i {{Name}}o {{NAME}}e"
-    )
+    return nothing, "s"
 
 
 # --- Escaping ---------------------------------------------------------------
