@@ -74,3 +74,12 @@ def test_post_request_gets_an_environ_in_any_case() -> None:
         *(made["REMOTE_ADDR"], made["REMOTE_PORT"], made["SERVER_PROTOCOL"]),
     )
     assert response.req is view
+
+
+def test_what_a_hook_puts_on_a_request_is_there_behind_it() -> None:
+    """``req.start = time.time()`` in ``pre_request``, as many do."""
+    one = request()
+    RequestView(one, SCOPE).start = 7.0  # type: ignore[attr-defined]
+    view, _, _ = after(one, SCOPE, Response(one))
+
+    assert 7.0 == view.start  # type: ignore[attr-defined]

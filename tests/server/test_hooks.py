@@ -244,7 +244,11 @@ def when_ready(server):
         server.worker_age, server.cfg.env)
     server.num_workers = 2
 
+def pre_request(worker, req):
+    req.start = "begun"
+
 def post_request(worker, req, environ, resp):
+    worker.log.info("the same %s", req.start)
     worker.log.info("request %s %s %s %s %s %s", req.method, req.uri, req.query,
         req.version, dict(req.headers)["HOST"], req.should_close())
     worker.log.info("response %s %s %s %s %s", resp.status, resp.status_code,
@@ -263,6 +267,7 @@ def test_hooks_find_what_real_ones_touch(serve: Serve) -> None:
         "server 30.0 apps.pid:app 0 {'SHOP': 'green'}",
         "worker green other 1 True True",
         "more 30.0 True 0 True",
+        "the same begun",
         "request GET /a?b=1 b=1 (1, 1) 127.0.0.1",
         f"response 200 OK 200 {len(body)} {len(body)} text/plain",
     ):

@@ -43,6 +43,7 @@ class RequestView:
             )
         self.peer_addr = self.remote_addr
         self._keep_alive = request.keep_alive
+        request.view = self
 
     def should_close(self) -> bool:
         """Whether the client wants the connection to end behind this request."""
@@ -103,7 +104,11 @@ def text(value: str | bytes) -> str:
 def after(
     request: Request, about: Environ | Scope, response: Response
 ) -> tuple[RequestView, Environ, ResponseView]:
-    """What ``post_request`` gets behind the worker."""
-    view = RequestView(request, about)
+    """
+    What ``post_request`` gets behind the worker.
+
+    The request is the very object that ``pre_request`` got: hooks put the time on it.
+    """
+    view = getattr(request, "view", None) or RequestView(request, about)
     environ = view.environ() if "asgi" in about else about
     return view, environ, ResponseView(response, view)

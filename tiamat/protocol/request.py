@@ -1,6 +1,6 @@
 """A request as the protocol floor hands it on."""
 
-from typing import TYPE_CHECKING, BinaryIO, Final
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from tiamat.types import Headers
 
@@ -90,6 +90,7 @@ class Request:
         complete: The body is here to its end.
         upgrade: b"websocket" if that is what follows; the connection speaks no
             HTTP behind it.
+        view: What others have made of it for people; not set where nobody has.
     """
 
     __slots__ = (
@@ -106,7 +107,10 @@ class Request:
         "target",
         "upgrade",
         "version",
+        "view",
     )
+
+    view: Any
 
     def __init__(
         self,
