@@ -2,10 +2,9 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from tiamat.drivers.opening import Opener
-from tiamat.gateways.asgi import ASGIGateway
 from tiamat.gateways.faults import Log
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
@@ -16,6 +15,9 @@ from tiamat.protocol.parser import ParserFactory
 from tiamat.protocol.request import Request
 from tiamat.protocol.response import Response
 from tiamat.types import Environ, Scope
+
+if TYPE_CHECKING:  # the master of WSGI workers does without
+    from tiamat.gateways.asgi import ASGIGateway
 
 FOREVER: Final = 1e9
 """A timeout that is off, in seconds: thirty years."""
@@ -118,9 +120,9 @@ class ASGIService(Service):
             the server, the connection and the request; None if there are none.
     """
 
-    gateway: ASGIGateway
+    gateway: "ASGIGateway"
     bases: dict[int, Scope] = field(default_factory=dict)
-    overloaded: ASGIGateway | None = None
+    overloaded: "ASGIGateway | None" = None
     websocket: Any = None
     begin_websocket: Any = None
 

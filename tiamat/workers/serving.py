@@ -3,7 +3,7 @@
 import resource
 import sys
 import time
-from typing import Any, Final, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from tiamat.config import Config, named
 from tiamat.config.code import imported
@@ -11,7 +11,6 @@ from tiamat.drivers.evented import Handle
 from tiamat.drivers.opening import Behind, Opener
 from tiamat.drivers.overload import busy_wsgi, in_time
 from tiamat.drivers.service import ASGIService, Timeouts, WSGIService
-from tiamat.gateways.asgi_scope import Scopes
 from tiamat.gateways.wsgi import WSGIGateway
 from tiamat.gateways.wsgi_environ import Environs
 from tiamat.protocol.dates import CommonHeaders
@@ -22,6 +21,9 @@ from tiamat.protocol.limits import Limits
 from tiamat.protocol.networks import Networks
 from tiamat.workers.base import Worker
 from tiamat.workers.reporting import make_finished
+
+if TYPE_CHECKING:
+    from tiamat.gateways.asgi_scope import Scopes
 
 # Descriptors that are left to the application, the logs and us.
 _RESERVED: Final = 64
@@ -139,9 +141,11 @@ def environs_class(cfg: Config) -> type[Environs]:
     return UwsgiEnvirons
 
 
-def scopes_class(cfg: Config) -> type[Scopes]:
+def scopes_class(cfg: Config) -> "type[Scopes]":
     """What makes scopes of requests."""
     if cfg.protocol == "http":
+        from tiamat.gateways.asgi_scope import Scopes
+
         return Scopes
     from tiamat.gateways.uwsgi import UwsgiScopes
 
