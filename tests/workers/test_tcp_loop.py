@@ -17,6 +17,14 @@ def run(config):
     return Server()
 """
 
+FAILS = """
+async def handler(reader, writer):
+    raise LookupError("for a line")
+
+def run(config):
+    return handler
+"""
+
 STOPS = """
 import asyncio
 
@@ -96,6 +104,20 @@ def test_an_address_may_stay_without_tls(
         sock.sendall(b"one\n")
 
         assert b"one\n" == sock.recv(100)
+
+
+def test_what_a_handler_does_not_catch_is_in_the_log(
+    serve: Serve, tmp_path: Path
+) -> None:
+    """In the file of errors, as of every other kind of server."""
+    (tmp_path / "server-0").mkdir()
+    (tmp_path / "server-0" / "fails.py").write_text(FAILS)
+    server = serve("fails:run", "-k", "tcp")
+    server.expect("LookupError: for a line")
+    server.expect("Traceback")
+    with socket.create_connection(server.address, timeout=LIMIT) as sock:
+        sock.sendall(b"one\n")
+        server.wait_for_log("LookupError: for a line")
 
 
 def test_workers_are_recycled_by_connections(serve: Serve) -> None:

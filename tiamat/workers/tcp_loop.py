@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from tiamat.config import named
@@ -23,8 +24,17 @@ def loop_of(worker: "Worker") -> asyncio.AbstractEventLoop:
     if loop is None:
         loop = named.loop_factory(worker.cfg)()
         asyncio.set_event_loop(loop)
+        loop.set_exception_handler(partial(tell, worker))
         worker.loop = loop  # type: ignore[attr-defined]
     return loop
+
+
+def tell(
+    worker: "Worker", loop: asyncio.AbstractEventLoop, context: dict[str, Any]
+) -> None:
+    """Log what nobody has caught; a script may set a handler of its own instead."""
+    error = context.get("exception")
+    worker.log.error("%s: %s", worker, context["message"], exc_info=error)
 
 
 class LoopWorker(TCPWorker):
