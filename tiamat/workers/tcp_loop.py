@@ -34,6 +34,8 @@ def tell(
 ) -> None:
     """Log what nobody has caught; a script may set a handler of its own instead."""
     error = context.get("exception")
+    if isinstance(error, asyncio.CancelledError):
+        return  # Python 3.11: a stream's callback asks its cancelled task what failed
     worker.log.error("%s: %s", worker, context["message"], exc_info=error)
 
 
