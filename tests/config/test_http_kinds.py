@@ -77,7 +77,5 @@ def test_a_wrong_value_is_told_with_the_cure(
 
 def test_a_wrong_access_format_is_told_with_the_cure() -> None:
     """The format is compiled at the start, so no request can fail over it."""
-    with pytest.raises(
-        ValueError, match="is no format of access lines: .* no atom"
-    ):
+    with pytest.raises(ValueError, match=r"is no format of access lines: .* no atom"):
         http_kinds.access_format.convert("%h")
