@@ -19,6 +19,7 @@ from pathlib import Path
 import pytest
 from authority import Authority, make_authority, rest
 from conftest import Serve
+from embedding import STANDALONE, program, reloaded_and_stopped
 from masters import stop_all, usr2
 from running import LIMIT, Server, wait_until
 
@@ -367,6 +368,15 @@ def test_gevent_s_websocket_worker_is_driven(plugged: Plugged) -> None:
     assert 0 == server.stop()
 
 
+ARBITER = """
+from gunicorn.arbiter import Arbiter
+
+class OwnArbiter(Arbiter):
+    def manage_workers(self):
+        self.log.info("manage_workers of %s", Arbiter.__module__)
+        super().manage_workers()
+"""
+
 INSTRUMENTED = """
 from opentelemetry import trace
 from opentelemetry.instrumentation.gunicorn import GunicornInstrumentor
@@ -387,15 +397,32 @@ def post_fork(server, worker):
 
 
 @soak
-def test_opentelemetry_sees_requests(plugged: Plugged, tmp_path: Path) -> None:
-    """It wraps the real worker's method, which is the one that is called."""
+@pytest.mark.parametrize("where", PATHS)
+def test_opentelemetry_sees_requests(
+    plugged: Plugged, tmp_path: Path, where: str
+) -> None:
+    """It wraps the worker's method, which is the one that is called."""
     (tmp_path / "server-0" / "telling.py").write_text(SUBCLASS)
     flag = "--worker-class=telling.Telling"
-    server = plugged("apps.pid:app", "with", flag, config=INSTRUMENTED)
+    server = plugged("apps.pid:app", where, flag, config=INSTRUMENTED)
 
     server.get("/here")
 
     server.wait_for_log("span gunicorn.request")
+
+
+@soak
+def test_programs_are_ours_beside_gunicorn_if_they_choose_so(
+    plugged: Plugged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Then no module of the real one is mixed in."""
+    monkeypatch.setenv("TIAMAT_GUNICORN", "shim")
+    run = "OwnArbiter(StandaloneApplication(options)).run()"
+    code = program(tmp_path, STANDALONE, ARBITER, run)
+    server = plugged.serve("", program=code, path=PATHS["with"])
+
+    assert [] == reloaded_and_stopped(server)
+    assert "manage_workers of tiamat.compat.gunicorn.arbiter" in server.log
 
 
 PROMETHEUS = """
