@@ -152,6 +152,20 @@ def find(name: str) -> object:
         from tiamat.workers.foreigners import stand_in
 
         return stand_in(path)
+    return attribute_of(name, module, attribute)
+
+
+def attribute_of(name: str, module: str, attribute: str) -> object:
+    """
+    What stands in a module, imported into this process.
+
+    Args:
+        name: what the setting calls it.
+        module, attribute: where it stands.
+
+    Raises:
+        ConfigError: nothing does.
+    """
     try:
         return getattr(import_module(module), attribute)
     except AttributeError:

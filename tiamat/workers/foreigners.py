@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 from tiamat.config import foreign
 from tiamat.errors import ConfigError
 from tiamat.system import signals
+from tiamat.workers import attribute_of
 
 if TYPE_CHECKING:
     from tiamat.workers.base import Worker
@@ -116,18 +117,7 @@ def imported(path: str) -> object:
     Raises:
         ConfigError: nothing does.
     """
-    module, attribute = split(path)
-    try:
-        return getattr(import_module(module), attribute)
-    except AttributeError:
-        raise ConfigError(
-            f"worker_class {path!r}: module {module!r} has no {attribute!r}"
-        ) from None
-    except Exception as error:
-        reason = f"{type(error).__name__}: {error}"
-        raise ConfigError(
-            f"worker_class {path!r} can't be imported: {reason}"
-        ) from error
+    return attribute_of(path, *split(path))
 
 
 def whose(path: str) -> Whose:
